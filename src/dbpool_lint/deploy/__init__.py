@@ -1,0 +1,1 @@
+"""What stands beside the code? One reader for each kind of deployment file; nothing is executed."""

@@ -1,0 +1,60 @@
+"""Where does an object find a method? Classes of the project and their bases, nearest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dbpool_lint.facts import model as facts
+from dbpool_lint.facts.project import Class, Function
+from dbpool_lint.facts.values import External, Type
+
+if TYPE_CHECKING:
+    from dbpool_lint.facts.evaluate import Evaluator
+
+_MOST = 50
+
+
+def bases_of(evaluator: Evaluator, cls: Class) -> tuple[Class, ...]:
+    """The class itself and its bases in the project, nearest first, each once."""
+    key = ("bases", id(cls))
+    memory = evaluator.project.memory
+    found = memory.get(key)
+    if found is None:
+        memory[key] = (cls,)  # a class that derives from itself ends here
+        order: dict[int, Class] = {}
+        queue = [cls]
+        while queue and len(order) < _MOST:
+            current = queue.pop(0)
+            if id(current) in order:
+                continue
+            order[id(current)] = current
+            queue.extend(_direct(evaluator, current))
+        found = memory[key] = tuple(order.values())
+    assert isinstance(found, tuple)
+    return found
+
+
+def _direct(evaluator: Evaluator, cls: Class) -> list[Class]:
+    scope = cls.parent or cls.module
+    values = (v for base in cls.node.bases for v in evaluator.values(_plain(base), scope))
+    return [value.cls for value in values if isinstance(value, Type)]
+
+
+def _plain(base: facts.Expr) -> facts.Expr:
+    return base.base if isinstance(base, facts.Item) else base
+
+
+def outside_bases(evaluator: Evaluator, cls: Class) -> frozenset[str]:
+    """Dotted names of the classes outside the project that a class derives from, directly or through its bases."""
+    return frozenset(
+        value.name
+        for owner in bases_of(evaluator, cls)
+        for base in owner.node.bases
+        for value in evaluator.values(_plain(base), owner.parent or owner.module)
+        if isinstance(value, External)
+    )
+
+
+def lookup(evaluator: Evaluator, cls: Class, name: str) -> Function | None:
+    """The method an object of the class would run."""
+    return next((owner.methods[name] for owner in bases_of(evaluator, cls) if name in owner.methods), None)

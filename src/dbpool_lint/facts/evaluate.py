@@ -1,0 +1,482 @@
+"""What is the value of an expression in its scope? Names, attributes and calls, across modules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dbpool_lint.facts import environment, walking
+from dbpool_lint.facts import model as facts
+from dbpool_lint.facts.classes import bases_of, lookup
+from dbpool_lint.facts.project import Bound, Class, Function, Module, Project, Scope
+from dbpool_lint.facts.values import (
+    UNKNOWN,
+    External,
+    Generated,
+    Instance,
+    Kinded,
+    Literal,
+    ModuleOf,
+    Object,
+    Routine,
+    Type,
+    Values,
+    kept,
+    kinds,
+    merged,
+)
+from dbpool_lint.knowledge import frameworks
+from dbpool_lint.knowledge.kinds import ANNOTATED, CALLED, MADE_BY, METHODS, Kind
+from dbpool_lint.sources.names import Defined, Elsewhere, Meaning, ModuleName
+
+_DEEPEST = 40
+_NOTHING: Values = (UNKNOWN,)
+_IDENTIFIERS = re.compile(r"[^\W\d][\w.]*")
+
+_WITH_METHODS: dict[tuple[Kind, str], Kind] = {
+    (Kind.ENGINE, "begin"): Kind.CONNECTION,
+    (Kind.ASYNC_ENGINE, "begin"): Kind.ASYNC_CONNECTION,
+    (Kind.FACTORY, "begin"): Kind.SESSION,
+    (Kind.ASYNC_FACTORY, "begin"): Kind.ASYNC_SESSION,
+    (Kind.PSYCOPG_POOL, "connection"): Kind.PSYCOPG_LEASE,
+}
+"""What entering the result of a method gives."""
+
+_ATTRIBUTES: dict[tuple[Kind, str], Kind] = {
+    (Kind.ASYNC_ENGINE, "sync_engine"): Kind.ENGINE,
+    (Kind.FLASK_SQLALCHEMY, "session"): Kind.SCOPED,
+    (Kind.FLASK_SQLALCHEMY, "engine"): Kind.ENGINE,
+    (Kind.ASYNC_SESSION, "sync_session"): Kind.SESSION,
+}
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Evaluates expressions of one project; remembers what it found."""
+
+    project: Project
+    _known: dict[tuple[int, int], Values] = field(default_factory=dict)
+    _busy: set[tuple[int, int]] = field(default_factory=set)
+    _results: dict[int, Values] = field(default_factory=dict)
+    _cuts: int = 0
+
+    def values(self, fact: facts.Expr, scope: Scope) -> Values:
+        """What `fact` may be. Recursive definitions are unknown."""
+        key = (id(fact), id(scope))
+        if key in self._known:
+            return self._known[key]
+        if key in self._busy or len(self._busy) > _DEEPEST:
+            self._cuts += 1
+            return _NOTHING
+        cuts = self._cuts
+        self._busy.add(key)
+        try:
+            found = self._evaluate(fact, scope)
+        finally:
+            self._busy.discard(key)
+        if not self._busy or self._cuts == cuts:  # what a cut circle left unknown may be known from elsewhere
+            self._known[key] = found
+        return found
+
+    def _evaluate(self, fact: facts.Expr, scope: Scope) -> Values:
+        if isinstance(fact, facts.Const):
+            return (Literal(fact.value),)
+        if isinstance(fact, facts.Name):
+            return self.name(fact.id, scope)
+        if isinstance(fact, facts.Attr):
+            return self._attribute(fact, scope)
+        if isinstance(fact, facts.Call):
+            return self._call(fact, scope)
+        if isinstance(fact, (facts.Await, facts.Walrus)):
+            return self.values(fact.value, scope)
+        if isinstance(fact, facts.Choice):
+            return merged(self.values(fact.then, scope), self.values(fact.other, scope))
+        if isinstance(fact, facts.Logic) and fact.op == "or":
+            return self._either(fact, scope)
+        if isinstance(fact, facts.Item):
+            return self._item(fact, scope)
+        return _NOTHING
+
+    def _either(self, fact: facts.Logic, scope: Scope) -> Values:
+        """`a or b`: what may be falsy is passed over, unless it comes last."""
+        *first, last = (self.values(operand, scope) for operand in fact.operands)
+        truthy = (tuple(v for v in values if not isinstance(v, Literal) or v.value) for values in first)
+        return merged(*truthy, last)
+
+    def _item(self, fact: facts.Item, scope: Scope) -> Values:
+        default = environment.variable(self, fact, scope)
+        return default if default is not None else _NOTHING
+
+    # names
+
+    def name(self, name: str, scope: Scope) -> Values:
+        """What a name means where it is read."""
+        if isinstance(scope, Module):
+            return self._global(name, scope)
+        if isinstance(scope, Class):
+            if name in scope.attributes:
+                return self._bindings(scope.attributes[name], scope)
+            return self.name(name, scope.parent or scope.module)
+        local = self._local(name, scope)
+        return local if local is not None else self.name(name, scope.parent or scope.module)
+
+    def _local(self, name: str, scope: Function) -> Values | None:
+        if name in scope.global_names:
+            return self._global(name, scope.module)
+        found: list[Values] = []
+        if (param := scope.param(name)) is not None:
+            found.append(self._param(param, scope))
+        if name in scope.bound:
+            found.append(self._bindings(scope.bound[name], scope))
+        if name in scope.nested:
+            found.append((Routine(scope.nested[name]),))
+        if name in scope.classes:
+            found.append((Type(scope.classes[name]),))
+        if name in scope.imports:
+            found.append(self.meaning(self.project.names.binding(scope.imports[name], scope.module.name)))
+        return merged(*found) if found else None
+
+    def _global(self, name: str, module: Module) -> Values:
+        meaning = self.project.names.of(module.name, name)
+        if meaning is None:
+            return _NOTHING if name in module.bound else (External(f"builtins.{name}"),)
+        return self.meaning(meaning)
+
+    def meaning(self, meaning: Meaning) -> Values:
+        """The values of a global name, of whichever module."""
+        if isinstance(meaning, Elsewhere):
+            return (External(meaning.name),)
+        if isinstance(meaning, ModuleName):
+            return (ModuleOf(meaning.module),)
+        if meaning is None or (module := self.project.modules.get(meaning.module)) is None:
+            return _NOTHING
+        return self._defined(meaning, module)
+
+    def _defined(self, meaning: Defined, module: Module) -> Values:
+        found: list[Values] = []
+        if (function := module.functions.get(meaning.name)) is not None:
+            found.append((Routine(function),))
+        if (cls := module.classes.get(meaning.name)) is not None:
+            found.append((Type(cls),))
+        if meaning.name in module.bound:
+            found.append(kept(self._bindings(module.bound[meaning.name], module)))
+        if meaning.name in self.project.names.bindings(module.name):
+            binding = self.project.names.bindings(module.name)[meaning.name][-1]
+            found.append(self.meaning(self.project.names.binding(binding, module.name)))
+        return merged(*found) if found else _NOTHING
+
+    def _bindings(self, bounds: list[Bound], scope: Scope) -> Values:
+        values = merged(*(self.bound(bound, scope) for bound in bounds))
+        certain = tuple(v for v in values if v is not UNKNOWN and v != Literal(None))
+        # `engine: Engine | None = None` filled in later: the None is only how it starts
+        return certain if any(isinstance(v, Kinded) for v in certain) else values
+
+    def bound(self, bound: Bound, scope: Scope) -> Values:
+        """What one binding gives its name."""
+        if bound.how == "value" and bound.value is not None:
+            values = self.values(bound.value, scope)
+            if bound.annotation is not None and not kinds(values):
+                values = merged(values, self.annotated(bound.annotation, scope))
+            return values
+        if bound.how == "annotated" and bound.annotation is not None:
+            return self.annotated(bound.annotation, scope)
+        if bound.how == "entered" and bound.value is not None:
+            return self.entered(bound.value, scope)
+        if bound.how == "element" and bound.value is not None:
+            return self._element(bound.value, scope)
+        return _NOTHING
+
+    def _element(self, source: facts.Expr, scope: Scope) -> Values:
+        """`for x in generator():` gives what the generator yields."""
+        values = self.values(source, scope)
+        return merged(*(self.yielded(v.function) for v in values if isinstance(v, Generated))) or _NOTHING
+
+    def _param(self, param: facts.Param, scope: Function) -> Values:
+        if scope.is_method and scope.node.params and param is scope.node.params[0] and scope.owner is not None:
+            first_is_class = scope.has_decorator("classmethod") or scope.node.name == "__new__"
+            return (Type(scope.owner) if first_is_class else Instance(scope.owner),)
+        if param.kind in ("*", "**"):
+            return _NOTHING
+        found: list[Values] = []
+        outside: Scope = scope.owner or scope.parent or scope.module
+        if param.annotation is not None:
+            found.append(self.annotated(param.annotation, outside))
+        if param.default is not None and (needed := self.dependency(param.default, outside)) is not None:
+            found.append(self._provided(needed))
+        settled = merged(*found)
+        certain = tuple(v for v in settled if v is not UNKNOWN)
+        return certain or _NOTHING
+
+    def dependency(self, fact: facts.Expr, scope: Scope) -> Values | None:
+        """What a `Depends(x)` needs; None when `fact` is no such thing."""
+        if not isinstance(fact, facts.Call):
+            return None
+        called = self.values(fact.func, scope)
+        if not any(isinstance(v, External) and v.name in frameworks.DEPENDS for v in called):
+            return None
+        needed = fact.args[0] if fact.args else next((k.value for k in fact.keywords if k.name == "dependency"), None)
+        return self.values(needed, scope) if needed is not None else ()
+
+    def _provided(self, needed: Values) -> Values:
+        """What a dependency hands to the function that asked for it."""
+        found: list[Values] = []
+        for value in needed:
+            if isinstance(value, Routine):
+                function = value.function
+                result = self.yielded(function) if function.node.generator else self.result(function)
+                found.append(kept(result))
+            elif isinstance(value, Type):
+                found.append((Instance(value.cls),))
+        return merged(*found) or _NOTHING
+
+    # annotations
+
+    def annotated(self, fact: facts.Expr, scope: Scope) -> Values:
+        """What an annotation promises."""
+        if isinstance(fact, facts.Const):
+            return self._quoted(fact.value, scope) if isinstance(fact.value, str) else ()
+        if isinstance(fact, facts.Binary) and fact.op == "|":
+            return merged(self.annotated(fact.left, scope), self.annotated(fact.right, scope))
+        if isinstance(fact, facts.Item):
+            return self._subscripted(fact, scope)
+        found = merged(*(self._promised(value) for value in self.values(fact, scope)))
+        return found or self._alias(fact, scope)
+
+    def _promised(self, value: object) -> Values:
+        if isinstance(value, External):
+            return (Kinded(ANNOTATED[value.name]),) if value.name in ANNOTATED else (Object(value.name),)
+        if isinstance(value, Type):
+            kind = self.kind_of_class(value.cls)
+            return (Kinded(kind),) if kind else (Instance(value.cls),)
+        return ()
+
+    def _alias(self, fact: facts.Expr, scope: Scope) -> Values:
+        """`DB = Annotated[AsyncSession, Depends(get_db)]`: the alias stands for what it is bound to."""
+        target = self.assigned(fact, scope)
+        if target is None or target[0] is fact:
+            return _NOTHING
+        return self.annotated(*target)
+
+    def assigned(self, fact: facts.Expr, scope: Scope) -> tuple[facts.Expr, Scope] | None:
+        """The single expression a global name is bound to, with the module it stands in."""
+        meaning: Meaning = None
+        chain = walking.chain(fact)
+        if chain:
+            owner = scope if isinstance(scope, Module) else scope.module
+            for found, rest in self.project.names.mention(owner.name, ".".join(chain)):
+                meaning = found if not rest else None
+        if not isinstance(meaning, Defined) or (module := self.project.modules.get(meaning.module)) is None:
+            return None
+        bounds = [b for b in module.bound.get(meaning.name, ()) if b.how == "value" and b.value is not None]
+        return (bounds[0].value, module) if len(bounds) == 1 and bounds[0].value is not None else None
+
+    def _quoted(self, text: str, scope: Scope) -> Values:
+        found = (self._dotted(name, scope) for name in _IDENTIFIERS.findall(text))
+        return merged(*(self._promised(v) for values in found for v in values if not _is_wrapper(v))) or _NOTHING
+
+    def _dotted(self, dotted: str, scope: Scope) -> Values:
+        first, *rest = dotted.split(".")
+        values = self.name(first, scope)
+        for part in rest:
+            values = merged(*(self.attribute(value, part, scope) for value in values))
+        return values
+
+    def _subscripted(self, fact: facts.Item, scope: Scope) -> Values:
+        index = fact.index.items if isinstance(fact.index, facts.Sequence) else (fact.index,)
+        wrapper = next((v.name.rpartition(".")[2] for v in self.values(fact.base, scope) if _is_wrapper(v)), "")
+        if wrapper in ("Annotated", "Final", "ClassVar", "Required", "NotRequired"):
+            return self.annotated(index[0], scope) if index else _NOTHING
+        if wrapper in ("Optional", "Union"):
+            return merged(*(self.annotated(part, scope) for part in index))
+        promised = self.annotated(fact.base, scope)
+        return promised if kinds(promised) or any(isinstance(v, Instance) for v in promised) else _NOTHING
+
+    # attributes
+
+    def _attribute(self, fact: facts.Attr, scope: Scope) -> Values:
+        found = merged(*(self.attribute(value, fact.name, scope) for value in self.values(fact.base, scope)))
+        return found or _NOTHING
+
+    def attribute(self, value: object, name: str, scope: Scope) -> Values:
+        """What `value.name` may be."""
+        module = scope.name if isinstance(scope, Module) else scope.module.name
+        if isinstance(value, External):
+            return self.meaning(self.project.names.attribute(Elsewhere(value.name), name, module))
+        if isinstance(value, ModuleOf):
+            return self.meaning(self.project.names.attribute(ModuleName(value.module), name, module))
+        if isinstance(value, Kinded):
+            kind = _ATTRIBUTES.get((value.kind, name))
+            return (Kinded(kind),) if kind else _NOTHING
+        if isinstance(value, Instance):
+            return self._of_instance(value.cls, name)
+        if isinstance(value, Type):
+            return self._of_class(value.cls, name)
+        if isinstance(value, Object) and (value.of, name) in frameworks.OBJECT_ATTRIBUTES:
+            return (Object(frameworks.OBJECT_ATTRIBUTES[value.of, name]),)
+        return _NOTHING
+
+    def _of_instance(self, cls: Class, name: str) -> Values:
+        method = lookup(self, cls, name)
+        if method is not None:
+            if not method.has_decorator("property", "cached_property", "hybrid_property"):
+                return (Routine(method, bound=not method.has_decorator("staticmethod")),)
+            result = self.result(method)
+            return kept(result) if method.has_decorator("cached_property") else result
+        found: list[Values] = []
+        for owner in bases_of(self, cls):
+            found.extend(kept(self.values(value, function)) for function, value in owner.stored.get(name, ()))
+            if name in owner.attributes:
+                found.append(kept(self._bindings(owner.attributes[name], owner)))
+        settled = merged(*found)
+        certain = tuple(v for v in settled if v is not UNKNOWN)
+        return certain or _NOTHING
+
+    def _of_class(self, cls: Class, name: str) -> Values:
+        method = lookup(self, cls, name)
+        if method is not None:
+            return (Routine(method, bound=method.has_decorator("classmethod")),)
+        for owner in bases_of(self, cls):
+            if name in owner.attributes:
+                return kept(self._bindings(owner.attributes[name], owner))
+        return _NOTHING
+
+    # calls
+
+    def _call(self, fact: facts.Call, scope: Scope) -> Values:
+        setting = environment.variable(self, fact, scope)
+        if setting is not None:
+            return setting
+        if isinstance(fact.func, facts.Attr):
+            made = self._method(fact, fact.func, scope)
+            if made:
+                return made
+        found = merged(*(self.called(value, fact, scope) for value in self.values(fact.func, scope)))
+        return found or _NOTHING
+
+    def _method(self, fact: facts.Call, func: facts.Attr, scope: Scope) -> Values:
+        made = (METHODS.get((kind, func.name)) for kind in kinds(self.values(func.base, scope)))
+        return tuple(Kinded(kind, fresh=True) for kind in made if kind)
+
+    def called(self, value: object, fact: facts.Call, scope: Scope) -> Values:
+        """What calling `value` gives."""
+        if isinstance(value, External):
+            return self._called_outside(value.name, fact, scope)
+        if isinstance(value, Type):
+            kind = self.kind_of_class(value.cls)
+            return (Kinded(kind, fresh=True),) if kind else (Instance(value.cls),)
+        if isinstance(value, Routine):
+            return self.outcome(value.function)
+        if isinstance(value, Kinded):
+            if value.kind is Kind.SCOPED:
+                return (Kinded(Kind.SESSION, fresh=value.fresh),)
+            return (Kinded(CALLED[value.kind], fresh=True),) if value.kind in CALLED else _NOTHING
+        return _NOTHING
+
+    def _called_outside(self, name: str, fact: facts.Call, scope: Scope) -> Values:
+        if name in self.project.settings.session_factories:
+            return (Kinded(Kind.SESSION, fresh=True),)
+        kind = MADE_BY.get(name)
+        if kind is not None:
+            return (Kinded(self._factory_kind(kind, fact, scope), fresh=True),)
+        if name in frameworks.RUN_COROUTINE and fact.args:
+            return self.values(fact.args[0], scope)
+        if name == "functools.partial" and fact.args:
+            return self.values(fact.args[0], scope)
+        if name in frameworks.MANAGERS and fact.args:
+            inner = self.values(fact.args[0], scope)
+            return tuple(Routine(v.function, v.bound) for v in inner if isinstance(v, Routine)) or _NOTHING
+        return (Object(name),)
+
+    def _factory_kind(self, kind: Kind, fact: facts.Call, scope: Scope) -> Kind:
+        """`sessionmaker(engine, class_=AsyncSession)` is how SQLAlchemy 1.4 spells an async factory."""
+        if kind is not Kind.FACTORY:
+            return kind
+        given = next((k.value for k in fact.keywords if k.name == "class_"), None)
+        if given is None:
+            return kind
+        promised = merged(*(self._promised(v) for v in self.values(given, scope)))
+        return Kind.ASYNC_FACTORY if Kind.ASYNC_SESSION in kinds(promised) else kind
+
+    def outcome(self, function: Function) -> Values:
+        """What calling a function of the project gives, decorators and generators considered."""
+        decorators = [self._decorator(d, function) for d in function.node.decorators]
+        if any(name in frameworks.MANAGERS for name in decorators):
+            return (Generated(function, managed=True),)
+        if function.node.generator:
+            return (Generated(function, managed=False),)
+        result = self.result(function)
+        return result if all(name in frameworks.TRANSPARENT for name in decorators) else kept(result)
+
+    def _decorator(self, fact: facts.Expr, function: Function) -> str:
+        outside: Scope = function.owner or function.parent or function.module
+        func = fact.func if isinstance(fact, facts.Call) else fact
+        return next((v.name for v in self.values(func, outside) if isinstance(v, External)), "")
+
+    def decorator_names(self, function: Function) -> tuple[str, ...]:
+        """Dotted names of a function's decorators that come from outside the project; empty for others."""
+        return tuple(self._decorator(d, function) for d in function.node.decorators)
+
+    def result(self, function: Function) -> Values:
+        """What the `return` statements of a function give, or what its annotation promises."""
+        key = id(function)
+        if key in self._results:
+            return self._results[key]
+        self._results[key] = _NOTHING
+        found = merged(*(self.values(value, function) for value in returned(function)))
+        if not kinds(found) and function.node.returns is not None:
+            promised = self.annotated(function.node.returns, function.owner or function.parent or function.module)
+            found = merged(found, tuple(v for v in promised if v is not UNKNOWN))
+        self._results[key] = found or _NOTHING
+        return self._results[key]
+
+    def yielded(self, function: Function) -> Values:
+        """What a generator function yields, as read by who receives it."""
+        found = (f.value for f in walking.body_of(function.node) if isinstance(f, facts.Yield) and not f.delegating)
+        return kept(merged(*(self.values(value, function) for value in found if value is not None))) or _NOTHING
+
+    def entered(self, fact: facts.Expr, scope: Scope) -> Values:
+        """What `with fact as x` binds."""
+        if isinstance(fact, facts.Call) and isinstance(fact.func, facts.Attr):
+            pairs = ((kind, fact.func.name) for kind in kinds(self.values(fact.func.base, scope)))
+            made = [_WITH_METHODS[pair] for pair in pairs if pair in _WITH_METHODS]
+            if made:
+                return tuple(Kinded(kind) for kind in made)
+        found: list[Values] = []
+        for value in self.values(fact, scope):
+            if isinstance(value, Generated):
+                found.append(self.yielded(value.function))
+            elif isinstance(value, Kinded):
+                found.append(kept((value,)))
+            elif isinstance(value, Instance):
+                found.append(self._entered_object(value))
+        return merged(*found) or _NOTHING
+
+    def _entered_object(self, value: Instance) -> Values:
+        enter = lookup(self, value.cls, "__enter__") or lookup(self, value.cls, "__aenter__")
+        return kept(self.result(enter)) if enter is not None else (value,)
+
+    def kind_of_class(self, cls: Class) -> Kind | None:
+        """The kind of the objects of a class of the project that derives from a known one."""
+        for owner in bases_of(self, cls):
+            for base in owner.node.bases:
+                for value in self.values(_plain(base), owner.parent or owner.module):
+                    if isinstance(value, External) and value.name in ANNOTATED:
+                        return ANNOTATED[value.name]
+        return None
+
+
+def _plain(base: facts.Expr) -> facts.Expr:
+    """`Repository[Session]` as a base class is `Repository`."""
+    return base.base if isinstance(base, facts.Item) else base
+
+
+def _is_wrapper(value: object) -> bool:
+    return isinstance(value, External) and value.name.partition(".")[0] in ("typing", "typing_extensions")
+
+
+def returned(function: Function) -> Iterator[facts.Expr]:
+    """The expressions a function returns."""
+    for statement in walking.statements(function.node.body):
+        if isinstance(statement, facts.Return) and statement.value is not None:
+            yield statement.value

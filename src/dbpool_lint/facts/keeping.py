@@ -1,0 +1,169 @@
+"""Is what a call makes kept for the next time? Caches, singletons, globals, and the application's state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dbpool_lint.facts import model as facts
+from dbpool_lint.facts import walking
+from dbpool_lint.facts.calls import constructed
+from dbpool_lint.facts.entries import is_app
+from dbpool_lint.facts.evaluate import Evaluator
+from dbpool_lint.facts.project import Function
+from dbpool_lint.facts.values import External, ModuleOf, Type, Value
+from dbpool_lint.knowledge import frameworks
+
+_CACHING_WORDS = ("cache", "memo", "singleton", "once")
+_CLOSING = frozenset({"dispose", "close", "close_all", "closeall", "wait_closed", "terminate", "aclose", "disconnect"})
+
+
+def is_cached(evaluator: Evaluator, function: Function) -> bool:
+    """Whether decorators make a function keep what it returned the first time."""
+    for decorator, name in zip(function.node.decorators, evaluator.decorator_names(function), strict=True):
+        if name in frameworks.CACHES:
+            return True
+        func = decorator.func if isinstance(decorator, facts.Call) else decorator
+        chain = walking.chain(func)
+        if chain and any(word in chain[-1].lower() for word in _CACHING_WORDS):
+            return True  # silence needs less evidence than a finding: the decorator says that it keeps
+    return False
+
+
+def is_kept(evaluator: Evaluator, fact: walking.Fact, function: Function) -> bool:
+    """Whether the value of an expression outlives the call of the function that evaluates it."""
+    if isinstance(fact, facts.Call) and constructed(evaluator, fact, function):
+        return True
+    derived = _derived(fact, function)
+    return any(
+        outlives(evaluator, target, function, derived)
+        for target, value in _stores(function)
+        if value is fact or _carries(value, fact, derived)
+    )
+
+
+def _derived(fact: walking.Fact, function: Function) -> frozenset[str]:
+    """Local names that hold the value, or something made with it, such as the factory bound to an engine."""
+    names: set[str] = set()
+    grew = True
+    while grew:
+        before = len(names)
+        for target, value in _stores(function):
+            if isinstance(target, facts.Name) and target.id not in function.global_names:
+                if _carries(value, fact, names):
+                    names.add(target.id)
+        grew = len(names) > before
+    return frozenset(names)
+
+
+def _carries(value: walking.Fact, fact: walking.Fact, names: frozenset[str] | set[str]) -> bool:
+    for inner in walking.within([value]):
+        if inner is fact or (isinstance(inner, facts.Name) and inner.id in names):
+            return True
+    return False
+
+
+def _stores(function: Function) -> Iterator[tuple[facts.Expr, facts.Expr]]:
+    """Every (target, value) of the assignments in a function, `dict.setdefault` and `setattr` included."""
+    for fact in walking.body_of(function.node):
+        if isinstance(fact, facts.Assign):
+            for target in fact.targets:
+                for single in walking.targets(target):
+                    yield single, fact.value
+        elif isinstance(fact, facts.Walrus):
+            yield fact.target, fact.value
+        elif isinstance(fact, facts.With):
+            for item in fact.items:
+                if isinstance(item.target, facts.Name):
+                    yield item.target, item.value
+        elif isinstance(fact, facts.Call):
+            yield from _stored_by_call(fact)
+
+
+def _stored_by_call(call: facts.Call) -> Iterator[tuple[facts.Expr, facts.Expr]]:
+    if isinstance(call.func, facts.Attr) and call.func.name in ("setdefault", "append", "add", "update") and call.args:
+        yield facts.Item(call.at, call.func.base, facts.Const(call.at, None)), call.args[-1]
+    elif isinstance(call.func, facts.Name) and call.func.id == "setattr" and len(call.args) == 3:
+        yield facts.Attr(call.at, call.args[0], ""), call.args[2]
+
+
+def outlives(
+    evaluator: Evaluator, target: facts.Expr, function: Function, derived: frozenset[str] = frozenset()
+) -> bool:
+    """Whether what is stored in `target` stays when the function is done: globals, classes, objects, app state."""
+    if isinstance(target, facts.Name):
+        return target.id in function.global_names or _is_nonlocal(target.id, function)
+    if isinstance(target, facts.Item):
+        return _place_outlives(evaluator, target.base, function, derived)
+    if isinstance(target, facts.Attr):
+        return _place_outlives(evaluator, target.base, function, derived)
+    return False
+
+
+def _is_nonlocal(name: str, function: Function) -> bool:
+    return any(
+        isinstance(s, facts.Scope) and s.kind == "nonlocal" and name in s.names
+        for s in walking.statements(function.node.body)
+    )
+
+
+def _place_outlives(evaluator: Evaluator, base: facts.Expr, function: Function, derived: frozenset[str]) -> bool:
+    chain = walking.chain(base)
+    if chain is None:
+        return False
+    first = chain[0]
+    if function.owner is not None and function.is_method and first == function.node.params[0].name:
+        # what an object keeps from its constructor lives as long as the object: its maker decides
+        return len(chain) > 1 or function.node.name not in ("__init__", "__post_init__")
+    if _is_application_state(chain):
+        return True
+    if first in derived or (first in function.bound and first not in function.global_names):
+        return any(_is_lasting(evaluator, value) for value in evaluator.values(base, function))
+    if function.param(first) is not None:
+        return any(_is_lasting(evaluator, value) for value in evaluator.values(base, function))
+    return not any(_is_per_request(value) for value in evaluator.name(first, function))
+
+
+def _is_application_state(chain: list[str]) -> bool:
+    return ("state" in chain[1:] and "app" in chain[: chain.index("state")]) or chain == ["app", "state"]
+
+
+def _is_lasting(evaluator: Evaluator, value: Value) -> bool:
+    return isinstance(value, (Type, ModuleOf)) or is_app(evaluator, value)
+
+
+def _is_per_request(value: Value) -> bool:
+    """Flask's `g`, `request` and the like look like globals and live for one request."""
+    if isinstance(value, External):
+        return value.name in ("flask.g", "flask.request", "flask.session", "quart.g", "quart.request")
+    return False
+
+
+def is_disposed(fact: walking.Fact, function: Function) -> bool:
+    """Whether a function closes, in a `finally` or by `with`, the pool that it made at `fact`."""
+    names = _derived(fact, function)
+    for statement in walking.statements(function.node.body):
+        if isinstance(statement, facts.Try):
+            for inner in walking.within(statement.final):
+                if _closes(inner, names):
+                    return True
+        if isinstance(statement, facts.With) and any(
+            _closing_manager(item.value, fact, names) for item in statement.items
+        ):
+            return True
+    return False
+
+
+def _closes(fact: walking.Fact, names: frozenset[str]) -> bool:
+    if not isinstance(fact, facts.Call):
+        return False
+    if isinstance(fact.func, facts.Attr) and fact.func.name in _CLOSING:
+        chain = walking.chain(fact.func.base)
+        return bool(chain) and chain is not None and chain[0] in names
+    return any(isinstance(arg, facts.Name) and arg.id in names for arg in fact.args)
+
+
+def _closing_manager(value: facts.Expr, fact: walking.Fact, names: frozenset[str]) -> bool:
+    if not isinstance(value, facts.Call) or value is fact:
+        return False
+    chain = walking.chain(value.func)
+    return bool(chain) and chain is not None and chain[-1] in ("closing", "aclosing") and _carries(value, fact, names)

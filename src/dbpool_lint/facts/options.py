@@ -1,0 +1,302 @@
+"""Where are an engine's options given, and what is known of one of them? Engines, Flask's configuration, middleware.
+
+A site is one place where an option such as `pool_pre_ping` would have to stand. Only pools of applications that
+keep connections to a network database have sites.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from dbpool_lint.facts import model as facts
+from dbpool_lint.facts import walking
+from dbpool_lint.facts.arguments import Argument, Place, Reader, Table, all_calls
+from dbpool_lint.facts.pools import Creation, is_disposed_here, is_local_file, is_used_once, keeps, statement_of, url_of
+from dbpool_lint.facts.project import Bound, Class, Function, Module, Scope
+from dbpool_lint.facts.urls import Urls, urls
+from dbpool_lint.facts.values import UNKNOWN, External, Kinded, Literal, Values
+from dbpool_lint.fixing.recipes import AddDictItems, AddKeywords, Recipe, ReplaceValue, Spot
+from dbpool_lint.knowledge.kinds import Kind
+from dbpool_lint.knowledge.vocabulary import MIDDLEWARE
+
+_URI, _OPTIONS = "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place for options. `option` looks one up, `recipes` say how to give it a value there."""
+
+    module: Module
+    spot: Spot
+    what: str
+    urls: Urls
+    option: Callable[[str], Argument]
+    recipes: Callable[[str, str], tuple[Recipe, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known of an option: "missing", "set" to one of the values, or "unknown".
+
+    `fixed` is False when the value is only the default of a setting, which whoever runs the program may change.
+    """
+
+    state: str
+    values: tuple[str | int | float | bool | None, ...] = ()
+    fixed: bool = True
+
+
+def state(reader: Reader, site: Site, name: str) -> State:
+    """What a site says about an option."""
+    argument = site.option(name)
+    if argument.absent:
+        return State("missing")
+    values = reader.given(argument)
+    if not argument.places or UNKNOWN in values or not all(isinstance(v, Literal) for v in values):
+        return State("unknown")
+    literals = tuple(v for v in values if isinstance(v, Literal))
+    return State(
+        "set", tuple(v.value for v in literals), all(not v.default for v in literals) and _is_literal(argument)
+    )
+
+
+def _is_literal(argument: Argument) -> bool:
+    return all(isinstance(fact, facts.Const) for fact, _ in argument.places)
+
+
+def sites(reader: Reader, creations: tuple[Creation, ...]) -> Iterator[Site]:
+    """All sites of the project."""
+    for made in creations:
+        if made.is_sqlalchemy and made.module.context is facts.Context.APPLICATION and _matters(reader, made):
+            yield _of_engine(reader, made)
+    yield from _middleware(reader)
+    yield from _flask(reader)
+
+
+def _matters(reader: Reader, made: Creation) -> bool:
+    if keeps(reader, made) is not True or is_disposed_here(made) or is_used_once(made):
+        return False
+    return not is_local_file(reader, made)
+
+
+def _of_engine(reader: Reader, made: Creation) -> Site:
+    from_config = made.name.endswith("_from_config")
+
+    def option(name: str) -> Argument:
+        direct = reader.argument(made.call, made.scope, name)
+        if not from_config or direct.places:
+            return direct
+        prefix = walking.literal(_named(made.call, "prefix", 1))
+        config = reader.table(made.call.args[0], made.scope) if made.call.args else Table(complete=False)
+        text = prefix if isinstance(prefix, str) else "sqlalchemy."
+        return Argument(tuple(config.entries.get(text + name, ())), config.complete and direct.certain)
+
+    def recipes(name: str, code: str) -> tuple[Recipe, ...]:
+        return () if from_config else tuple(_for_call(reader, made, option(name), name, code))
+
+    return Site(made.module, made.spot, made.name.rpartition(".")[2], url_of(reader, made), option, recipes)
+
+
+def _named(call: facts.Call, name: str, position: int) -> facts.Expr | None:
+    given = next((k.value for k in call.keywords if k.name == name), None)
+    return given if given is not None else (call.args[position] if position < len(call.args) else None)
+
+
+def _for_call(reader: Reader, made: Creation, argument: Argument, name: str, code: str) -> Iterator[Recipe]:
+    if argument.places:
+        yield from _replacing(made.module, argument, code)
+        return
+    spread = [k for k in made.call.keywords if not k.name]
+    if len(spread) == 1:
+        table = reader.spread(made.call, made.scope)
+        if table.display is not None and _module(table.display[1]) is made.module:
+            fact, scope = table.display
+            yield AddDictItems(Spot(statement_of(fact, scope), fact.at), ((f'"{name}"', code),))
+    yield AddKeywords(made.spot, ((name, code),))
+
+
+def _replacing(module: Module, argument: Argument, code: str) -> Iterator[Recipe]:
+    if len(argument.places) == 1:
+        fact, scope = argument.places[0]
+        if isinstance(fact, facts.Const) and _module(scope) is module:
+            yield ReplaceValue(Spot(statement_of(fact, scope), fact.at), code)
+
+
+def _module(scope: Scope) -> Module:
+    return scope if isinstance(scope, Module) else scope.module
+
+
+def _middleware(reader: Reader) -> Iterator[Site]:
+    """`app.add_middleware(DBSessionMiddleware, db_url=…, engine_args={…})` makes an engine of its own."""
+    for call, scope in all_calls(reader.evaluator):
+        if _module(scope).context is not facts.Context.APPLICATION:
+            continue
+        asked = (*reader.evaluator.values(call.func, scope), *_first(reader, call, scope))
+        if not any(isinstance(v, External) and v.name in MIDDLEWARE for v in asked):
+            continue
+        url = reader.argument(call, scope, "db_url")
+        found = urls(reader, url.places)
+        if url.places and not found.only_sqlite:
+            spot = Spot(statement_of(call, scope), call.at)
+            yield Site(
+                _module(scope), spot, "DBSessionMiddleware", found, _engine_args(reader, call, scope), _no_recipe
+            )
+
+
+def _first(reader: Reader, call: facts.Call, scope: Scope) -> Values:
+    adds = isinstance(call.func, facts.Attr) and call.func.name == "add_middleware"
+    return reader.evaluator.values(call.args[0], scope) if adds and call.args else ()
+
+
+def _engine_args(reader: Reader, call: facts.Call, scope: Scope) -> Callable[[str], Argument]:
+    def option(name: str) -> Argument:
+        given = reader.argument(call, scope, "engine_args")
+        if not given.places:
+            return given
+        return _in_dict(reader, given.places, name)
+
+    return option
+
+
+def _in_dict(reader: Reader, places: tuple[Place, ...], name: str) -> Argument:
+    table = Table()
+    for place in places:
+        table.take(reader.table(*place))
+    return Argument(tuple(table.entries.get(name, ())), table.complete)
+
+
+def _no_recipe(name: str, code: str) -> tuple[Recipe, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """A value given to one of Flask-SQLAlchemy's settings."""
+
+    key: str
+    fact: facts.Expr
+    scope: Scope
+    spot: Spot
+
+
+def _flask(reader: Reader) -> Iterator[Site]:
+    """Flask-SQLAlchemy makes the engines from `app.config`; without options anywhere, the URI is the site."""
+    modules = list(reader.evaluator.project.modules.values())
+    if not any(
+        b.module.partition(".")[0] in ("flask_sqlalchemy", "apiflask_sqlalchemy") for m in modules for b in m.imports()
+    ):
+        return
+    settings = [s for m in modules if m.context is facts.Context.APPLICATION for s in _settings(m)]
+    given = [s for s in settings if s.key == _OPTIONS and not _is_testing(s)]
+    extension = list(_extension_options(reader))
+    if _hacked(modules):
+        return
+    for setting in given:
+        yield _options_site(reader, setting)
+    for call, scope, argument in extension:
+        if argument.places:
+            yield _extension_site(reader, call, scope, argument)
+    if given or any(not argument.absent for _, _, argument in extension):
+        return
+    for setting in settings:
+        if setting.key == _URI and not _is_testing(setting):
+            found = urls(reader, ((setting.fact, setting.scope),))
+            if not found.only_sqlite and walking.literal(setting.fact) is not None:
+                module = _module(setting.scope)
+                yield Site(module, setting.spot, _URI, found, lambda name: Argument((), True), _no_recipe)
+
+
+def _hacked(modules: list[Module]) -> bool:
+    """A subclass that sets driver options itself, in code that is not read here."""
+    return any(
+        "apply_driver_hacks" in c.methods or "_apply_driver_defaults" in c.methods
+        for m in modules
+        for c in m.all_classes
+    )
+
+
+def _extension_options(reader: Reader) -> Iterator[tuple[facts.Call, Scope, Argument]]:
+    for call, scope in all_calls(reader.evaluator):
+        values = reader.evaluator.values(call, scope)
+        if any(isinstance(v, Kinded) and v.kind is Kind.FLASK_SQLALCHEMY and v.fresh for v in values):
+            if _module(scope).context is facts.Context.APPLICATION:
+                yield call, scope, reader.argument(call, scope, "engine_options")
+
+
+def _options_site(reader: Reader, setting: _Setting) -> Site:
+    place = (setting.fact, setting.scope)
+    return _dict_site(reader, _module(setting.scope), setting.spot, _OPTIONS, (place,))
+
+
+def _extension_site(reader: Reader, call: facts.Call, scope: Scope, argument: Argument) -> Site:
+    spot = Spot(statement_of(call, scope), call.at)
+    return _dict_site(reader, _module(scope), spot, "SQLAlchemy", argument.places)
+
+
+def _dict_site(reader: Reader, module: Module, spot: Spot, what: str, places: tuple[Place, ...]) -> Site:
+    def option(name: str) -> Argument:
+        return _in_dict(reader, places, name)
+
+    def recipes(name: str, code: str) -> tuple[Recipe, ...]:
+        argument = option(name)
+        if argument.places:
+            return tuple(_replacing(module, argument, code))
+        display = reader.table(*places[0]).display
+        if display is None or _module(display[1]) is not module:
+            return ()
+        return (AddDictItems(Spot(statement_of(*display), display[0].at), ((f'"{name}"', code),)),)
+
+    return Site(module, spot, what, Urls((), False), option, recipes)
+
+
+def _settings(module: Module) -> Iterator[_Setting]:
+    """`X = …` in a module or class, `app.config["X"] = …`, `app.config.update(X=…)`."""
+    for key in (_URI, _OPTIONS):
+        for bound in module.bound.get(key, ()):
+            yield from _bound_setting(key, bound, module)
+        for cls in module.all_classes:
+            for bound in cls.attributes.get(key, ()):
+                yield from _bound_setting(key, bound, cls)
+    for scope in (module, *module.all_functions):
+        for index, fact in _run_by(scope):
+            yield from _configured(fact, scope, index)
+
+
+def _bound_setting(key: str, bound: Bound, scope: Scope) -> Iterator[_Setting]:
+    if bound.how == "value" and bound.value is not None:
+        yield _Setting(key, bound.value, scope, bound.at)
+
+
+def _run_by(scope: Module | Function) -> Iterator[tuple[int, walking.Fact]]:
+    if isinstance(scope, Function):
+        yield from ((scope.statement, fact) for fact in walking.body_of(scope.node))
+    else:
+        for piece in scope.pieces.values():
+            yield from ((piece.index, fact) for fact in walking.within(piece.body))
+
+
+def _configured(fact: walking.Fact, scope: Scope, index: int) -> Iterator[_Setting]:
+    if isinstance(fact, facts.Assign):
+        for target in fact.targets:
+            key = walking.literal(target.index) if isinstance(target, facts.Item) else None
+            if isinstance(target, facts.Item) and key in (_URI, _OPTIONS) and _is_config(target.base):
+                yield _Setting(str(key), fact.value, scope, Spot(index, fact.at))
+    elif isinstance(fact, facts.Call) and isinstance(fact.func, facts.Attr):
+        if fact.func.name in ("update", "from_mapping") and _is_config(fact.func.base):
+            for keyword in fact.keywords:
+                if keyword.name in (_URI, _OPTIONS):
+                    yield _Setting(keyword.name, keyword.value, scope, Spot(index, keyword.at))
+
+
+def _is_config(fact: facts.Expr) -> bool:
+    chain = walking.chain(fact)
+    return bool(chain) and chain is not None and chain[-1] in ("config", "configs")
+
+
+def _is_testing(setting: _Setting) -> bool:
+    """A configuration class that says `TESTING = True`."""
+    if not isinstance(setting.scope, Class):
+        return False
+    bounds = setting.scope.attributes.get("TESTING", ())
+    return any(walking.literal(bound.value) is True for bound in bounds)

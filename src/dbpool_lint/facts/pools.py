@@ -1,0 +1,180 @@
+"""Where are pools made, and do they keep connections to a server? Every creation in the slice, with its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dbpool_lint.facts import model as facts
+from dbpool_lint.facts import walking
+from dbpool_lint.facts.arguments import Argument, Reader, all_calls
+from dbpool_lint.facts.evaluate import Evaluator
+from dbpool_lint.facts.project import Class, Function, Module, Scope
+from dbpool_lint.facts.urls import Urls, urls
+from dbpool_lint.facts.values import External, Type
+from dbpool_lint.fixing.recipes import Spot
+from dbpool_lint.knowledge.kinds import MADE_BY, POOLS, SQLALCHEMY_ENGINES, Kind
+
+_KEEPING = frozenset({"QueuePool", "AsyncAdaptedQueuePool", "FallbackAsyncAdaptedQueuePool"})
+_NOT_KEEPING = frozenset({"NullPool", "StaticPool", "AssertionPool", "SingletonThreadPool"})
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """One call that makes a pool: `name` is the constructor's dotted name, `scope` where it stands."""
+
+    call: facts.Call
+    scope: Scope
+    name: str
+    kind: Kind
+    statement: int
+
+    @property
+    def module(self) -> Module:
+        return self.scope if isinstance(self.scope, Module) else self.scope.module
+
+    @property
+    def function(self) -> Function | None:
+        return self.scope if isinstance(self.scope, Function) else None
+
+    @property
+    def spot(self) -> Spot:
+        return Spot(self.statement, self.call.at)
+
+    @property
+    def is_sqlalchemy(self) -> bool:
+        return self.name in SQLALCHEMY_ENGINES
+
+
+def creations(reader: Reader) -> Iterator[Creation]:
+    """Every call that makes a pool, in order of files."""
+    for call, scope in all_calls(reader.evaluator):
+        for value in reader.evaluator.values(call.func, scope):
+            kind = MADE_BY.get(value.name) if isinstance(value, External) else None
+            if isinstance(value, External) and kind in POOLS:
+                assert kind is not None
+                yield Creation(call, scope, value.name, kind, statement_of(call, scope))
+
+
+def statement_of(fact: walking.Fact, scope: Scope) -> int:
+    """The index of the top-level statement that a fact of a scope stands in."""
+    if isinstance(scope, (Function, Class)):
+        return scope.statement
+    for piece in scope.pieces.values():
+        if any(inner is fact for inner in walking.within(piece.body)):
+            return piece.index
+    raise LookupError("the fact does not stand in this module")
+
+
+def url_of(reader: Reader, made: Creation) -> Urls:
+    """The URLs that a SQLAlchemy engine, an asyncpg or a psycopg pool is made with."""
+    name = {Kind.ASYNCPG_POOL: "dsn", Kind.ASYNCPG_CONNECTION: "dsn", Kind.PSYCOPG_POOL: "conninfo"}.get(
+        made.kind, "url"
+    )
+    return urls(reader, reader.argument(made.call, made.scope, name, 0).places)
+
+
+def keeps(reader: Reader, made: Creation) -> bool | None:
+    """Whether the pool keeps connections: None where `poolclass` cannot be read."""
+    if reader.argument(made.call, made.scope, "pool").places:
+        return None
+    poolclass = reader.argument(made.call, made.scope, "poolclass")
+    if poolclass.absent:
+        return True
+    names = _class_names(reader, poolclass)
+    if names & _NOT_KEEPING:
+        return False
+    return True if names and names <= _KEEPING else None
+
+
+def _class_names(reader: Reader, argument: Argument) -> frozenset[str]:
+    values = reader.given(argument)
+    return frozenset(
+        value.name.rpartition(".")[2]
+        if isinstance(value, External)
+        else value.cls.node.name
+        if isinstance(value, Type)
+        else ""
+        for value in values
+    )
+
+
+def is_local_file(reader: Reader, made: Creation) -> bool:
+    """Whether everything that can be seen says SQLite: the URL, `check_same_thread`, or the branch it stands in."""
+    if url_of(reader, made).only_sqlite:
+        return True
+    for place in reader.argument(made.call, made.scope, "connect_args").places:
+        if "check_same_thread" in reader.table(*place).entries and not url_of(reader, made).known:
+            return True
+    return _in_sqlite_branch(made)
+
+
+def _in_sqlite_branch(made: Creation) -> bool:
+    body = made.scope.node.body if not isinstance(made.scope, Module) else tuple(s for _, s in made.scope.body())
+    for statement in walking.statements(body):
+        if isinstance(statement, facts.If):
+            inside = any(f is made.call for s in (statement.body,) for f in walking.within(s))
+            other = any(f is made.call for s in (statement.orelse,) for f in walking.within(s))
+            if (inside and _asks_for_sqlite(statement.test)) or (other and _asks_against_sqlite(statement.test)):
+                return True
+    return False
+
+
+def _asks_for_sqlite(test: facts.Expr) -> bool:
+    if isinstance(test, facts.Logic):
+        return test.op != "not" and any(_asks_for_sqlite(part) for part in test.operands)
+    if isinstance(test, facts.Compare) and test.ops[0] in ("!=", "not in"):
+        return False
+    return _mentions_sqlite(test)
+
+
+def _asks_against_sqlite(test: facts.Expr) -> bool:
+    if isinstance(test, facts.Logic) and test.op == "not":
+        return _mentions_sqlite(test.operands[0])
+    return isinstance(test, facts.Compare) and test.ops[0] in ("!=", "not in") and _mentions_sqlite(test)
+
+
+def _mentions_sqlite(test: facts.Expr) -> bool:
+    for fact in walking.within([test]):
+        if isinstance(fact, facts.Const) and isinstance(fact.value, str) and "sqlite" in fact.value:
+            return True
+        if isinstance(fact, (facts.Name, facts.Attr)):
+            name = fact.id if isinstance(fact, facts.Name) else fact.name
+            if "sqlite" in name.lower():
+                return True
+    return False
+
+
+def is_used_once(made: Creation) -> bool:
+    """Whether nothing ever connects: only the dialect of the engine is asked for, or it is a mock."""
+    body = made.scope.node.body if not isinstance(made.scope, Module) else tuple(s for _, s in made.scope.body())
+    around = walking.parents(body)
+    parent = around.get(id(made.call))
+    if isinstance(parent, facts.Attr) and parent.name in ("dialect", "url", "dispose"):
+        return True
+    return any(keyword.name == "strategy" for keyword in made.call.keywords)
+
+
+_REQUEST_PROXIES = frozenset(
+    f"{package}.{name}" for package in ("flask", "quart") for name in ("g", "request", "session", "current_app")
+)
+
+
+def needs_request(evaluator: Evaluator, made: Creation) -> bool:
+    """Whether an argument is read from the request or the current application, which exist only while one runs."""
+    for fact in walking.within([made.call]):
+        if isinstance(fact, facts.Name):
+            for value in evaluator.values(fact, made.scope):
+                if isinstance(value, External) and value.name in _REQUEST_PROXIES:
+                    return True
+    return False
+
+
+def is_disposed_here(made: Creation) -> bool:
+    """Whether the function that makes an engine disposes it again: one use, then gone."""
+    if made.function is None:
+        return False
+    for fact in walking.body_of(made.function.node):
+        if isinstance(fact, facts.Call) and isinstance(fact.func, facts.Attr) and fact.func.name == "dispose":
+            return True
+    return False

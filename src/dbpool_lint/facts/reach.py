@@ -1,0 +1,128 @@
+"""What does a request reach, and what runs on the event loop? Shortest chains over the call graph."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from dbpool_lint.facts import model as facts
+from dbpool_lint.facts import walking
+from dbpool_lint.facts.calls import Edge, edges
+from dbpool_lint.facts.entries import Entry
+from dbpool_lint.facts.evaluate import Evaluator
+from dbpool_lint.facts.keeping import is_cached, is_kept
+from dbpool_lint.facts.project import Function
+
+_LONGEST = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """On the way, `function` runs the next one at `fact`."""
+
+    function: Function
+    fact: walking.Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """How the request path reaches a function: the entry it starts from, and the steps in between."""
+
+    entry: Entry
+    steps: tuple[Step, ...]
+
+
+def request_paths(evaluator: Evaluator, entries: tuple[Entry, ...]) -> dict[int, Path]:
+    """For every function on the request path, by its identity, the shortest way to it.
+
+    Functions that keep what they made, and calls whose result is kept, are not passed: what lies behind them runs once.
+    """
+    found: dict[int, Path] = {}
+    # routes first: the way from a route tells more than the bare fact that something is a dependency
+    for first in (True, False):
+        started = [e for e in entries if (e.what != "dependency") is first and not is_cached(evaluator, e.function)]
+        queue: deque[Function] = deque()
+        for entry in started:
+            if id(entry.function) not in found:
+                found[id(entry.function)] = Path(entry, ())
+                queue.append(entry.function)
+        _spread(evaluator, queue, found)
+    return found
+
+
+def _spread(evaluator: Evaluator, queue: deque[Function], found: dict[int, Path]) -> None:
+    while queue:
+        function = queue.popleft()
+        path = found[id(function)]
+        if len(path.steps) >= _LONGEST:
+            continue
+        for edge in edges(evaluator, function):
+            if id(edge.callee) not in found and _passes(evaluator, edge, function):
+                found[id(edge.callee)] = Path(path.entry, (*path.steps, Step(function, edge.fact)))
+                queue.append(edge.callee)
+
+
+def _passes(evaluator: Evaluator, edge: Edge, caller: Function) -> bool:
+    if is_cached(evaluator, edge.callee):
+        return False
+    return edge.how in ("depends", "decorated") or not is_kept(evaluator, edge.fact, caller)
+
+
+def sync_calls(evaluator: Evaluator, function: Function) -> Iterator[Edge]:
+    """The plain functions that a function runs itself, there and then, on the same thread."""
+    for edge in edges(evaluator, function):
+        node = edge.callee.node
+        if edge.how in ("call", "construct", "property") and not node.asynchronous and not node.generator:
+            if not _is_manager(evaluator, edge.callee):
+                yield edge
+
+
+def _is_manager(evaluator: Evaluator, function: Function) -> bool:
+    return any(name.startswith("contextlib.") for name in evaluator.decorator_names(function))
+
+
+class Sinks:
+    """The shortest way from a plain function to a call that `is_sink` names, through plain functions only."""
+
+    def __init__(self, evaluator: Evaluator, is_sink: Callable[[facts.Call, Function], bool]) -> None:
+        self._evaluator = evaluator
+        self._is_sink = is_sink
+        self._known: dict[int, tuple[Step, ...] | None] = {}
+
+    def direct(self, function: Function) -> Iterator[facts.Call]:
+        """The sinks that a function calls itself."""
+        for fact in walking.body_of(function.node):
+            if isinstance(fact, facts.Call) and self._is_sink(fact, function):
+                yield fact
+
+    def way(self, function: Function) -> tuple[Step, ...] | None:
+        """The steps from `function` to a sink, the last one at the sink itself; None when there is no way."""
+        if id(function) not in self._known:
+            self._search(function)
+        return self._known[id(function)]
+
+    def _search(self, start: Function) -> None:
+        before: dict[int, tuple[Function, walking.Fact] | None] = {id(start): None}
+        queue = deque([start])
+        while queue:
+            function = queue.popleft()
+            sink = next(self.direct(function), None)
+            if sink is not None:
+                self._known[id(start)] = tuple(self._retrace(function, sink, before))
+                return
+            for edge in sync_calls(self._evaluator, function):
+                if id(edge.callee) not in before:
+                    before[id(edge.callee)] = (function, edge.fact)
+                    queue.append(edge.callee)
+        self._known[id(start)] = None
+
+    @staticmethod
+    def _retrace(
+        function: Function, sink: walking.Fact, before: dict[int, tuple[Function, walking.Fact] | None]
+    ) -> list[Step]:
+        steps = [Step(function, sink)]
+        while (came := before[id(function)]) is not None:
+            function = came[0]
+            steps.append(Step(function, came[1]))
+        return steps[::-1]

@@ -1,0 +1,109 @@
+"""What may an expression be? Values by evidence: annotations, constructors, factories and imports.
+
+The answer is a tuple of possibilities; what cannot be settled is `UNKNOWN`, never guessed from a name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dbpool_lint.facts.project import Class, Function
+from dbpool_lint.knowledge.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing is known."""
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A literal; `default` when it is only what stands in where a setting or variable gives nothing."""
+
+    value: str | int | float | bool | None
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A module, function or class outside the project, by its dotted name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """What calling something outside the project gives: an instance, when that is a class."""
+
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kinded:
+    """A value that carries connections.
+
+    `fresh`: made by the very expression, so that whoever evaluates it owns it. A value read from a global, an
+    attribute, a parameter or a cache is not fresh.
+    """
+
+    kind: Kind
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A function of the project; `bound` when its first parameter is filled already."""
+
+    function: Function
+    bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A class of the project."""
+
+    cls: Class
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An object of a class of the project."""
+
+    cls: Class
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleOf:
+    """A module of the project, by its file."""
+
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What calling a generator function gives; `managed` when it is a context manager."""
+
+    function: Function
+    managed: bool
+
+
+Value = Unknown | Literal | External | Object | Kinded | Routine | Type | Instance | ModuleOf | Generated
+Values = tuple[Value, ...]
+
+
+def merged(*groups: Values) -> Values:
+    """All possibilities, each once, in order."""
+    return tuple(dict.fromkeys(value for group in groups for value in group))
+
+
+def kept(values: Values) -> Values:
+    """The values as read from where they are kept: no longer fresh."""
+    return tuple(replace(v, fresh=False) if isinstance(v, Kinded) and v.fresh else v for v in values)
+
+
+def kinds(values: Values) -> frozenset[Kind]:
+    """The kinds among the values."""
+    return frozenset(value.kind for value in values if isinstance(value, Kinded))

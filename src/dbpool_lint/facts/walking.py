@@ -1,0 +1,122 @@
+"""Which facts stand inside which? Walks over statements and expressions that stop where the caller asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
+
+import msgspec
+
+from dbpool_lint.facts import model as facts
+
+Fact = msgspec.Struct
+"""Any statement, expression or part of one."""
+
+_SCOPES = (facts.Function, facts.Class, facts.Lambda)
+
+
+def below(fact: Fact) -> Iterator[Fact]:
+    """The facts directly inside one, in order."""
+    for name in fact.__struct_fields__:
+        value = getattr(fact, name)
+        if isinstance(value, msgspec.Struct):
+            yield value
+        elif isinstance(value, tuple):
+            for item in value:
+                if isinstance(item, msgspec.Struct):
+                    yield item
+
+
+def within(
+    roots: Iterable[Fact], enter: Callable[[Fact], bool] = lambda fact: not isinstance(fact, _SCOPES)
+) -> Iterator[Fact]:
+    """Every fact at and below the roots, in order; what `enter` refuses is given but not looked into."""
+    stack = list(reversed(list(roots)))
+    while stack:
+        fact = stack.pop()
+        yield fact
+        if enter(fact):
+            stack.extend(reversed(list(below(fact))))
+
+
+def body_of(function: facts.Function) -> Iterator[Fact]:
+    """Everything a function itself runs: not its nested functions, classes and lambdas, which are given as such."""
+    return within(function.body)
+
+
+def everything(roots: Iterable[Fact]) -> Iterator[Fact]:
+    """Every fact at and below the roots, nested scopes included."""
+    return within(roots, lambda _: True)
+
+
+def calls(roots: Iterable[Fact]) -> Iterator[facts.Call]:
+    """The calls among the facts that the roots themselves run."""
+    return (fact for fact in within(roots) if isinstance(fact, facts.Call))
+
+
+def statements(body: Iterable[facts.Stmt]) -> Iterator[facts.Stmt]:
+    """Every statement of a body, through nested blocks but not into functions and classes."""
+    for statement in body:
+        yield statement
+        for block in blocks(statement):
+            yield from statements(block)
+
+
+def blocks(statement: facts.Stmt) -> Iterator[tuple[facts.Stmt, ...]]:
+    """The blocks directly inside a compound statement, function and class bodies aside."""
+    if isinstance(statement, (facts.If, facts.While, facts.For)):
+        yield statement.body
+        yield statement.orelse
+    elif isinstance(statement, facts.With):
+        yield statement.body
+    elif isinstance(statement, facts.Try):
+        yield statement.body
+        for handler in statement.handlers:
+            yield handler.body
+        yield statement.orelse
+        yield statement.final
+    elif isinstance(statement, facts.Match):
+        for case in statement.cases:
+            yield case.body
+
+
+def targets(fact: facts.Expr | None) -> Iterator[facts.Expr]:
+    """The single targets in an assignment's left side: names, attributes, items."""
+    if isinstance(fact, facts.Sequence):
+        for item in fact.items:
+            yield from targets(item)
+    elif isinstance(fact, facts.Star):
+        yield from targets(fact.value)
+    elif fact is not None:
+        yield fact
+
+
+def chain(fact: facts.Expr) -> list[str] | None:
+    """`a.b.c` as `["a", "b", "c"]`; None for anything that is not names and attributes."""
+    parts: list[str] = []
+    while isinstance(fact, facts.Attr):
+        parts.append(fact.name)
+        fact = fact.base
+    return [fact.id, *reversed(parts)] if isinstance(fact, facts.Name) else None
+
+
+def names(fact: Fact) -> frozenset[str]:
+    """The names read or bound anywhere inside."""
+    return frozenset(f.id for f in everything([fact]) if isinstance(f, facts.Name))
+
+
+def parents(roots: Iterable[Fact]) -> dict[int, Fact]:
+    """For each fact inside, by its identity, the one around it. The roots have none."""
+    around: dict[int, Fact] = {}
+    stack = list(roots)
+    while stack:
+        fact = stack.pop()
+        for child in below(fact):
+            around[id(child)] = fact
+            stack.append(child)
+    return around
+
+
+def literal(fact: facts.Expr | None) -> object:
+    """The value of a literal, or `NotImplemented`."""
+    return fact.value if isinstance(fact, facts.Const) else cast(object, NotImplemented)

@@ -1,0 +1,85 @@
+"""What shall be done to the text? Fixes as data: a rule says what, `rewrite` works out how.
+
+A `Spot` names a node of code by the top-level statement it stands in and its number there
+(`sources.syntax.preorder`), so that rules never hold a syntax node.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Union
+
+
+class Spot(NamedTuple):
+    """A node: index of its top-level statement in the outline, number of the node in that statement."""
+
+    statement: int
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddKeywords:
+    """Give the call at `call` keywords it lacks, replacing one of the same name: `(("pool_pre_ping", "True"),)`."""
+
+    call: Spot
+    keywords: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddDictItems:
+    """Give a dict display, or a `dict(…)` call, items it lacks, replacing the value of a key that is there."""
+
+    dict: Spot
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceValue:
+    """Write another expression in the place of the one at `value`."""
+
+    value: Spot
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeKeywordDict:
+    """Put items into the dict given as keyword `name` of the call, making the keyword where it is missing.
+
+    `imports` are `(module, name)` pairs which the code of the items needs; `{module.name}` stands for it in the code.
+    """
+
+    call: Spot
+    name: str
+    items: tuple[tuple[str, str], ...]
+    imports: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitCall:
+    """Replace the called function by `module.name` and await it: `time.sleep(1)` → `await asyncio.sleep(1)`."""
+
+    call: Spot
+    module: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrapInWith:
+    """Put the code from the assignment at `taken` to the last use of `variable` below `with taken as variable:`.
+
+    Closing calls of the variable inside go away, `try`/`finally` that only close dissolve.
+    """
+
+    taken: Spot
+    variable: str
+    asynchronous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HoistToModule:
+    """Move the call at `call`, with the factories bound to it at once, above the statement, as a module global."""
+
+    call: Spot
+
+
+Recipe = Union[AddKeywords, AddDictItems, ReplaceValue, MergeKeywordDict, AwaitCall, WrapInWith, HoistToModule]

@@ -1,0 +1,179 @@
+"""What kinds of values carry connections, and which calls make them?
+
+Sources: the SQLAlchemy 2.1 and 2.0 documentation (engines, session basics, asyncio extension), asyncpg's and
+psycopg_pool's API references, SQLModel's source (its Session and create_engine are SQLAlchemy's with other
+defaults). Sync and async kinds are never the same.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Kind(str, enum.Enum):
+    """The kind of a value, worked out from annotations, constructors, factories and imports."""
+
+    ENGINE = "Engine"
+    ASYNC_ENGINE = "AsyncEngine"
+    FACTORY = "sessionmaker"
+    ASYNC_FACTORY = "async_sessionmaker"
+    SCOPED = "scoped_session"
+    SESSION = "Session"
+    ASYNC_SESSION = "AsyncSession"
+    CONNECTION = "Connection"
+    ASYNC_CONNECTION = "AsyncConnection"
+    RAW_CONNECTION = "raw DBAPI connection"
+    ASYNCPG_POOL = "asyncpg pool"
+    ASYNCPG_LEASE = "connection of an asyncpg pool"
+    ASYNCPG_CONNECTION = "asyncpg connection"
+    PSYCOPG_POOL = "psycopg pool"
+    PSYCOPG_LEASE = "connection of a psycopg pool"
+    DBAPI_POOL = "psycopg2 pool"
+    DBAPI_LEASE = "connection of a psycopg2 pool"
+    AIOMYSQL_POOL = "aiomysql pool"
+    AIOMYSQL_LEASE = "connection of an aiomysql pool"
+    DATABASES = "databases.Database"
+    FLASK_SQLALCHEMY = "Flask-SQLAlchemy extension"
+
+
+LEASES = frozenset(
+    {
+        Kind.SESSION,
+        Kind.ASYNC_SESSION,
+        Kind.CONNECTION,
+        Kind.ASYNC_CONNECTION,
+        Kind.RAW_CONNECTION,
+        Kind.ASYNCPG_LEASE,
+        Kind.PSYCOPG_LEASE,
+        Kind.DBAPI_LEASE,
+        Kind.AIOMYSQL_LEASE,
+    }
+)
+"""Kinds that hold, or will hold, a connection of a pool, and must be given back."""
+
+ASYNC_LEASES = frozenset({Kind.ASYNC_SESSION, Kind.ASYNC_CONNECTION, Kind.ASYNCPG_LEASE, Kind.AIOMYSQL_LEASE})
+
+
+def _spelled(packages: str, name: str) -> list[str]:
+    return [f"{package}.{name}" for package in packages.split()]
+
+
+MADE_BY: dict[str, Kind] = {
+    **dict.fromkeys(
+        [
+            *_spelled("sqlalchemy sqlalchemy.engine sqlalchemy.engine.create sqlmodel", "create_engine"),
+            *_spelled("sqlalchemy sqlalchemy.engine sqlalchemy.engine.create", "engine_from_config"),
+        ],
+        Kind.ENGINE,
+    ),
+    **dict.fromkeys(
+        [
+            *_spelled("sqlalchemy.ext.asyncio sqlalchemy.ext.asyncio.engine", "create_async_engine"),
+            *_spelled("sqlalchemy.ext.asyncio sqlalchemy.ext.asyncio.engine", "async_engine_from_config"),
+            "sqlmodel.ext.asyncio.create_async_engine",
+        ],
+        Kind.ASYNC_ENGINE,
+    ),
+    **dict.fromkeys(_spelled("sqlalchemy.orm sqlalchemy.orm.session sqlmodel", "sessionmaker"), Kind.FACTORY),
+    **dict.fromkeys(
+        _spelled("sqlalchemy.ext.asyncio sqlalchemy.ext.asyncio.session", "async_sessionmaker"), Kind.ASYNC_FACTORY
+    ),
+    **dict.fromkeys(
+        [
+            *_spelled("sqlalchemy.orm sqlalchemy.orm.scoping", "scoped_session"),
+            *_spelled("sqlalchemy.ext.asyncio sqlalchemy.ext.asyncio.scoping", "async_scoped_session"),
+        ],
+        Kind.SCOPED,
+    ),
+    **dict.fromkeys(
+        _spelled("sqlalchemy.orm sqlalchemy.orm.session sqlmodel sqlmodel.orm.session", "Session"), Kind.SESSION
+    ),
+    **dict.fromkeys(
+        _spelled("sqlalchemy.ext.asyncio sqlalchemy.ext.asyncio.session sqlmodel.ext.asyncio.session", "AsyncSession"),
+        Kind.ASYNC_SESSION,
+    ),
+    "asyncpg.create_pool": Kind.ASYNCPG_POOL,
+    "asyncpg.pool.create_pool": Kind.ASYNCPG_POOL,
+    "asyncpg.connect": Kind.ASYNCPG_CONNECTION,
+    "asyncpg.connection.connect": Kind.ASYNCPG_CONNECTION,
+    **dict.fromkeys(
+        [
+            *_spelled("psycopg_pool psycopg_pool.pool", "ConnectionPool"),
+            *_spelled("psycopg_pool psycopg_pool.pool_async", "AsyncConnectionPool"),
+            *_spelled("psycopg_pool", "NullConnectionPool"),
+            *_spelled("psycopg_pool", "AsyncNullConnectionPool"),
+        ],
+        Kind.PSYCOPG_POOL,
+    ),
+    **dict.fromkeys(
+        [
+            *_spelled("psycopg2.pool", "SimpleConnectionPool"),
+            *_spelled("psycopg2.pool", "ThreadedConnectionPool"),
+        ],
+        Kind.DBAPI_POOL,
+    ),
+    "aiomysql.create_pool": Kind.AIOMYSQL_POOL,
+    "databases.Database": Kind.DATABASES,
+    "flask_sqlalchemy.SQLAlchemy": Kind.FLASK_SQLALCHEMY,
+}
+"""Dotted name of a callable → the kind of what calling it gives."""
+
+ANNOTATED: dict[str, Kind] = {
+    **{name: kind for name, kind in MADE_BY.items() if name.rpartition(".")[2][:1].isupper()},
+    **{name: kind for name, kind in MADE_BY.items() if kind in (Kind.FACTORY, Kind.ASYNC_FACTORY, Kind.SCOPED)},
+    **dict.fromkeys(_spelled("sqlalchemy sqlalchemy.engine sqlalchemy.engine.base", "Engine"), Kind.ENGINE),
+    **dict.fromkeys(_spelled("sqlalchemy sqlalchemy.engine sqlalchemy.engine.base", "Connection"), Kind.CONNECTION),
+    **dict.fromkeys(_spelled("sqlalchemy.ext.asyncio sqlalchemy.ext.asyncio.engine", "AsyncEngine"), Kind.ASYNC_ENGINE),
+    **dict.fromkeys(
+        _spelled("sqlalchemy.ext.asyncio sqlalchemy.ext.asyncio.engine", "AsyncConnection"), Kind.ASYNC_CONNECTION
+    ),
+    "asyncpg.Pool": Kind.ASYNCPG_POOL,
+    "asyncpg.pool.Pool": Kind.ASYNCPG_POOL,
+    "asyncpg.Connection": Kind.ASYNCPG_CONNECTION,
+    "aiomysql.Pool": Kind.AIOMYSQL_POOL,
+}
+"""Dotted name of a class as it stands in an annotation → the kind it promises."""
+
+METHODS: dict[tuple[Kind, str], Kind] = {
+    (Kind.ENGINE, "connect"): Kind.CONNECTION,
+    (Kind.ENGINE, "raw_connection"): Kind.RAW_CONNECTION,
+    (Kind.ENGINE, "execution_options"): Kind.ENGINE,
+    (Kind.ASYNC_ENGINE, "connect"): Kind.ASYNC_CONNECTION,
+    (Kind.ASYNC_ENGINE, "raw_connection"): Kind.RAW_CONNECTION,
+    (Kind.ASYNC_ENGINE, "execution_options"): Kind.ASYNC_ENGINE,
+    (Kind.CONNECTION, "execution_options"): Kind.CONNECTION,
+    (Kind.ASYNCPG_POOL, "acquire"): Kind.ASYNCPG_LEASE,
+    (Kind.PSYCOPG_POOL, "getconn"): Kind.PSYCOPG_LEASE,
+    (Kind.DBAPI_POOL, "getconn"): Kind.DBAPI_LEASE,
+    (Kind.AIOMYSQL_POOL, "acquire"): Kind.AIOMYSQL_LEASE,
+}
+"""(kind, method) → the kind that calling the method gives."""
+
+CALLED: dict[Kind, Kind] = {Kind.FACTORY: Kind.SESSION, Kind.ASYNC_FACTORY: Kind.ASYNC_SESSION}
+"""What calling a value of a kind gives. A scoped registry gives the thread's one session, which it keeps itself."""
+
+SELF_RETURNING = {
+    (Kind.SESSION, "__enter__"): Kind.SESSION,
+    (Kind.ASYNC_SESSION, "__aenter__"): Kind.ASYNC_SESSION,
+}
+
+VOCABULARY = frozenset({*MADE_BY, *ANNOTATED})
+"""Dotted names that make a statement matter."""
+
+SQLALCHEMY_ENGINES = frozenset(n for n, k in MADE_BY.items() if k in (Kind.ENGINE, Kind.ASYNC_ENGINE))
+POOLS = frozenset(
+    {
+        Kind.ENGINE,
+        Kind.ASYNC_ENGINE,
+        Kind.ASYNCPG_POOL,
+        Kind.PSYCOPG_POOL,
+        Kind.DBAPI_POOL,
+        Kind.AIOMYSQL_POOL,
+        Kind.DATABASES,
+    }
+)
+"""Kinds that keep connections open for others to lease."""
+
+MANAGED_LEASES = LEASES - {Kind.RAW_CONNECTION, Kind.PSYCOPG_LEASE, Kind.DBAPI_LEASE}
+"""Leases whose `with` gives the connection back. psycopg's closes it, psycopg2's only commits, and SQLAlchemy's raw
+connection is a context manager from 2.1 on only."""

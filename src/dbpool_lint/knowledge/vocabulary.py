@@ -1,0 +1,27 @@
+"""Which names make a statement matter? The seeds of the slice."""
+
+from __future__ import annotations
+
+import re
+
+from dbpool_lint.knowledge.blocking import SLEEPS
+from dbpool_lint.knowledge.kinds import VOCABULARY
+from dbpool_lint.knowledge.poolers import CONNECTORS
+
+FLASK_KEYS = frozenset({"SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS", "SQLALCHEMY_BINDS"})
+"""Settings of Flask-SQLAlchemy that are given by name. Source: its configuration page."""
+
+MIDDLEWARE = frozenset({"fastapi_sqlalchemy.DBSessionMiddleware", "fastapi_async_sqlalchemy.SQLAlchemyMiddleware"})
+"""Middleware that makes an engine of its own from `db_url` and `engine_args`."""
+
+POOL_NAMES = VOCABULARY | CONNECTORS | MIDDLEWARE
+"""Dotted names whose statements are followed in both directions: to what uses them and to what they use."""
+
+SINK_NAMES = SLEEPS
+"""Dotted names whose statements are followed only to what uses them."""
+
+
+def seeds(extra: frozenset[str] = frozenset()) -> re.Pattern[str]:
+    """A quick test of a file's text: without a match it holds no seed. `extra` are dotted names from settings."""
+    words = {name.rpartition(".")[2] for name in (POOL_NAMES | SINK_NAMES | extra)}
+    return re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, words))) + r")\b|" + "|".join(sorted(FLASK_KEYS)))

@@ -1,0 +1,211 @@
+"""In which order do the stages run? Read this first.
+
+discover → read → outline → slice → facts → link → rules → suppress → fix → report. Each stage is a module of its own;
+this one only hands their results on, and knows no rule by name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbpool_lint.config import Configuration, check_selectors, is_selected, matches
+from dbpool_lint.knowledge.vocabulary import seeds
+from dbpool_lint.model import Finding, Problem, Result, Source, Span
+from dbpool_lint.sources import discover, files
+from dbpool_lint.sources.discover import matcher
+from dbpool_lint.sources.library import Library
+from dbpool_lint.sources.names import Names
+from dbpool_lint.sources.outline import Outline
+from dbpool_lint.sources.slice import Slicer
+from dbpool_lint.suppress import Sifted, sift
+
+if TYPE_CHECKING:
+    from dbpool_lint.facts.model import Stmt
+    from dbpool_lint.fixing.apply import Outcome
+    from dbpool_lint.rules.base import Rule
+
+_DEEP_ENOUGH = 8_000
+_TOO_MANY_ROUNDS = 10
+
+
+def lint(paths: Sequence[Path], configuration: Configuration, *, overlay: Mapping[str, str] | None = None) -> Result:
+    """Judge the files at and below `paths`, with the whole project in view.
+
+    `overlay` gives the text of files by name, in place of what is on disk. Raises SettingsError.
+    """
+    return Workspace(paths, configuration).lint(overlay or {})
+
+
+def fix(paths: Sequence[Path], configuration: Configuration, *, unsafe: bool) -> Outcome:
+    """Lint and fix until nothing changes; writes nothing. Raises SettingsError."""
+    from dbpool_lint.fixing import apply
+
+    return apply.rounds(Workspace(paths, configuration).lint, unsafe, _TOO_MANY_ROUNDS)
+
+
+class Workspace:
+    """One project between two runs: what was read, outlined and parsed is kept for the next."""
+
+    def __init__(self, paths: Sequence[Path], configuration: Configuration) -> None:
+        self._paths = paths
+        self._configuration = configuration
+        self._read: dict[Path, Source | Problem] = {}
+        self._outlines: dict[tuple[str, str], Outline | Problem] = {}
+        self._pieces: dict[tuple[str, str, int], tuple[Stmt, ...] | Problem] = {}
+        self._tree: discover.Tree | None = None
+
+    def lint(self, overlay: Mapping[str, str]) -> Result:
+        """Run all stages up to the report."""
+        from dbpool_lint.rules import registry
+
+        check_selectors(self._configuration, registry.known())
+        root, settings = self._configuration.root, self._configuration.settings
+        judged = self._judged(overlay)
+        problems = list(self._project().problems)
+        sources = self._sources(judged, overlay, problems)
+        with _deep_recursion():
+            library = Library(sources, self._outlines)
+            names = Names(library)
+            extra = frozenset((*settings.blocking_calls, *settings.session_factories, *settings.entry_points))
+            chosen = Slicer(names, library.users, extra).slice(library.seeded(seeds(extra)))
+            for name in judged:
+                if name in library and (problem := library.problem(name)) is not None:
+                    problems.append(problem)
+            findings = list(self._unreadable(problems))
+            if chosen:
+                findings += self._findings(names, chosen, judged, problems)
+            kept = tuple(self._suppressed(findings, sources, judged))
+        texts = {finding.name: sources[finding.name] for finding in kept if finding.name in sources}
+        return Result(root, tuple(sorted(kept, key=_order)), tuple(sorted(set(problems))), tuple(judged), texts)
+
+    # discover and read
+
+    def _project(self) -> discover.Tree:
+        if self._tree is None:
+            self._tree = discover.walk(self._configuration.root, self._configuration.settings)
+        return self._tree
+
+    def _judged(self, overlay: Mapping[str, str]) -> list[str]:
+        """The names of the files that findings are wanted for."""
+        root, settings = self._configuration.root, self._configuration.settings
+        found = {_name(path, root) for path in discover.python_files(root, self._paths, settings)}
+        named = (_name(path.absolute(), root) for path in self._paths)
+        found.update(name for name in named if name in overlay)
+        return sorted(found)
+
+    def _sources(self, judged: Iterable[str], overlay: Mapping[str, str], problems: list[Problem]) -> dict[str, Source]:
+        root = self._configuration.root
+        wanted = dict.fromkeys([*(_name(path, root) for path in self._project().python), *judged])
+        found: dict[str, Source] = {}
+        for name in sorted(wanted):
+            source = self._source(root / name, name, overlay.get(name))
+            if isinstance(source, Source):
+                found[name] = source
+            elif name in judged:
+                problems.append(source)
+        return found
+
+    def _source(self, path: Path, name: str, text: str | None) -> Source | Problem:
+        if path not in self._read:
+            self._read[path] = files.read(path, name)
+        source = self._read[path]
+        if text is None:
+            return source
+        digest = "overlay:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        if isinstance(source, Problem):
+            return Source(path, name, text, digest=digest)
+        return dataclasses.replace(source, text=text, digest=digest)
+
+    # facts, link and rules
+
+    def _findings(
+        self, names: Names, chosen: Mapping[str, list[int]], judged: Iterable[str], problems: list[Problem]
+    ) -> Iterator[Finding]:
+        from dbpool_lint.deploy.reading import deployment
+        from dbpool_lint.facts.assemble import assemble
+        from dbpool_lint.locate import Locator
+        from dbpool_lint.rules import registry
+
+        root = self._configuration.root
+        beside = (self._source(path, _name(path, root), None) for path in self._project().deployment)
+        around, unread = deployment(source for source in beside if isinstance(source, Source))
+        problems.extend(unread)
+        library = names.outlines
+        assert isinstance(library, Library)
+        linked = assemble(names, library.sources, chosen, self._configuration.settings, around, self._pieces, problems)
+        locator = Locator(library)
+        for name in judged:
+            if (module := linked.project.modules.get(name)) is None:
+                continue
+            for rule, check in registry.checks():
+                if not self._selected(rule):
+                    continue
+                try:
+                    yield from [locator.finding(name, violation) for violation in check(module, linked)]
+                except Exception as error:  # one rule that stumbles over one file must not take the rest with it
+                    what = f"{rule.code} failed on this file: {type(error).__name__}: {error}"
+                    problems.append(Problem(name, 0, what, ours=True))
+
+    def _selected(self, rule: Rule) -> bool:
+        return is_selected(self._configuration.settings, rule.code, rule.name, default=rule.default)
+
+    def _unreadable(self, problems: Iterable[Problem]) -> Iterator[Finding]:
+        from dbpool_lint.rules.registry import SYNTAX_ERROR as rule
+
+        if self._selected(rule):
+            for problem in problems:
+                if problem.name.endswith(".py") and not problem.ours:
+                    line = max(problem.line, 1)
+                    span = Span(line, 1, line, 2)
+                    yield Finding(rule.code, rule.name, rule.severity, problem.message, problem.name, span)
+
+    # suppress
+
+    def _suppressed(
+        self, findings: Iterable[Finding], sources: Mapping[str, Source], judged: Iterable[str]
+    ) -> Iterator[Finding]:
+        """What comments and `per-file-ignores` leave, and a finding for each comment without use."""
+        from dbpool_lint.rules import registry
+
+        known = registry.known()
+        active = {rule.code for rule in registry.RULES if self._selected(rule)}
+        by_file: dict[str, list[Finding]] = {name: [] for name in judged}
+        for finding in findings:
+            by_file.setdefault(finding.name, []).append(finding)
+        ignores = self._configuration.settings.per_file_ignores
+        for name, found in by_file.items():
+            sifted = sift(sources[name], found, known, active=active) if name in sources else Sifted(tuple(found))
+            unused = sifted.unused if registry.UNUSED_SUPPRESSION.code in active else ()
+            for finding in (*sifted.kept, *unused):
+                if not any(
+                    matcher([pattern], "per-file-ignores")(name)
+                    and any(matches(selector, finding.code, finding.rule) for selector in selectors)
+                    for pattern, selectors in ignores.items()
+                ):
+                    yield finding
+
+
+def _name(path: Path, root: Path) -> str:
+    """A file's path below the root, with `/`."""
+    return path.relative_to(root).as_posix()
+
+
+def _order(finding: Finding) -> tuple[str, Span, str, str]:
+    return finding.order
+
+
+@contextlib.contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Python code may nest deeper than the usual limit lets us follow; the limit belongs to our host, so it is put back."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _DEEP_ENOUGH))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

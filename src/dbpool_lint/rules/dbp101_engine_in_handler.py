@@ -1,0 +1,128 @@
+"""A pool made for each request.
+
+## What it does
+
+Reports `create_engine`, `create_async_engine`, `asyncpg.create_pool`, `psycopg_pool`'s pools and the like where a request reaches
+them: in a route, a dependency or middleware, or in anything these call, through any number of helpers and modules. The way from the
+route is named.
+
+## Why it matters
+
+Each request then opens connections of its own, and nobody returns them to anyone: an engine that goes out of use is closed by the
+cyclic garbage collector, some requests later. Measured against a server with 27 usable connections: 40 requests at once, 13 failed
+and 27 connections stayed open; with references kept, the 28th request failed. The user sees `FATAL:  remaining connection slots are
+reserved for non-replication superuser connections` (as `OperationalError`, or asyncpg's `TooManyConnectionsError`). It comes and goes
+with load and with the collector, so tests rarely show it.
+
+## Example
+
+```python
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from settings import DATABASE_URL
+
+app = FastAPI()
+
+
+@app.get("/health")
+async def health():
+    engine = create_async_engine(DATABASE_URL)
+    async with engine.connect() as connection:
+        await connection.execute(text("select 1"))
+```
+
+## Use instead
+
+```python
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from settings import DATABASE_URL
+
+app = FastAPI()
+
+
+engine = create_async_engine(DATABASE_URL)
+
+
+@app.get("/health")
+async def health():
+    async with engine.connect() as connection:
+        await connection.execute(text("select 1"))
+```
+
+## Fix safety
+
+Unsafe: the call moves to module level, with the factory that is bound to it. It then runs when the module is imported, which may be
+earlier than its configuration is ready, and a `dispose()` that followed goes away. Refused when an argument is known only in the
+function, when it comes from the request, and for pools that need a running event loop.
+
+## Limits
+
+Left alone: pools kept by `lru_cache` or `cache`, in a global, a class attribute, a dict, or the application's state; singletons;
+lifespan and start-up code; tests; `NullPool`; an engine that is disposed in `finally`. Flask's `g` lives for one request and is
+no cache. What a cache of an unknown kind keeps cannot be seen.
+
+## Sources
+
+- SQLAlchemy, "Engine Configuration": https://docs.sqlalchemy.org/en/20/core/engines.html
+- SQLAlchemy, "Engine Disposal": https://docs.sqlalchemy.org/en/20/core/connections.html#engine-disposal
+- asyncpg, "Connection Pools": https://magicstack.github.io/asyncpg/current/usage.html#connection-pools
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dbpool_lint.facts import model as facts
+from dbpool_lint.facts.entries import starts_once
+from dbpool_lint.facts.keeping import is_disposed, is_kept
+from dbpool_lint.facts.link import Linked
+from dbpool_lint.facts.pools import Creation, is_used_once, keeps, needs_request
+from dbpool_lint.facts.project import Module
+from dbpool_lint.fixing.recipes import HoistToModule
+from dbpool_lint.model import Safety, Severity
+from dbpool_lint.rules.base import Mend, Rule, Violation, chain, described
+
+rule = Rule("DBP101", "engine-in-handler", Severity.ERROR, __doc__ or "", Safety.UNSAFE)
+
+_ELSEWHERE = (facts.Context.TEST, facts.Context.MIGRATION)
+
+
+def check(module: Module, project: Linked) -> Iterator[Violation]:
+    """Every pool of the module that is made on the request path and not kept."""
+    if module.context in _ELSEWHERE:
+        return
+    for made in project.created_in(module):
+        if _is_lost(project, made):
+            yield _violation(project, made)
+
+
+def _is_lost(project: Linked, made: Creation) -> bool:
+    function = made.function
+    if function is None or id(function) not in project.request_paths:
+        return False
+    evaluator = project.evaluator
+    if is_kept(evaluator, made.call, function) or starts_once(evaluator, function):
+        return False
+    if is_disposed(made.call, function) or is_used_once(made):
+        return False
+    return keeps(project.reader, made) is True
+
+
+def _violation(project: Linked, made: Creation) -> Violation:
+    function = made.function
+    assert function is not None
+    path = project.request_paths[id(function)]
+    made_by = made.name.rpartition(".")[2]
+    message = (
+        f"`{made_by}` makes a new pool for each request ({described(path)}); its connections stay open until the garbage "
+        "collector comes by, and the server runs out of connection slots"
+    )
+    mend = None
+    if made.is_sqlalchemy and not needs_request(project.evaluator, made):
+        mend = Mend(Safety.UNSAFE, "Make the engine once, at module level", (HoistToModule(made.spot),))
+    return Violation(rule, made.spot, message, chain(path), mend)

@@ -1,0 +1,125 @@
+"""A session or connection that nobody gives back.
+
+## What it does
+
+Reports a lease (a `Session` or `AsyncSession`, what a sessionmaker or a helper of the project hands out, `engine.connect()`,
+`raw_connection()`, `pool.acquire()`, `getconn()`) that a function takes and on no path closes, returns, stores or passes to
+something that may close it.
+
+## Why it matters
+
+The connection stays checked out after the function is done: SQLAlchemy's objects are reference cycles, so it comes back only when the
+cyclic garbage collector runs, and until then the server shows `idle in transaction`. Measured with a pool of 5: of 40 calls in a row 22
+failed with `sqlalchemy.exc.TimeoutError: QueuePool limit of size 5 overflow 0 reached, connection timed out`; with a pool of 20 all
+passed, so that small tests do not show it. An async session cannot be returned by the collector at all: its connection is terminated
+and SQLAlchemy logs an error. A connection acquired from an asyncpg pool never comes back.
+
+## Example
+
+```python
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import sessionmaker
+
+from models import User
+from settings import DATABASE_URL
+
+engine = create_engine(DATABASE_URL)
+SessionLocal = sessionmaker(engine)
+
+
+def user_names():
+    session = SessionLocal()
+    return session.scalars(select(User.name)).all()
+```
+
+## Use instead
+
+```python
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import sessionmaker
+
+from models import User
+from settings import DATABASE_URL
+
+engine = create_engine(DATABASE_URL)
+SessionLocal = sessionmaker(engine)
+
+
+def user_names():
+    with SessionLocal() as session:
+        return session.scalars(select(User.name)).all()
+```
+
+## Fix safety
+
+Unsafe: the code up to the last use of the variable moves into a `with` block. What is read lazily after it, such as a query that is
+not yet executed or an attribute that is loaded on access, would need the session again. No fix is offered where the variable is
+used outside of the block that takes it, captured, or rebound, nor for raw driver connections.
+
+## Limits
+
+Closed on one path counts as closed here: what an exception skips is another defect. A lease that is returned, yielded, stored in an
+object or a container, or passed to something that cannot be looked into is left alone. Tests, migrations, scripts and commands
+that end by themselves are left alone: the process gives everything back.
+
+## Sources
+
+- SQLAlchemy, "Session Basics: Opening and Closing a Session":
+  https://docs.sqlalchemy.org/en/20/orm/session_basics.html#opening-and-closing-a-session
+- SQLAlchemy, "Connection Pooling": https://docs.sqlalchemy.org/en/20/core/pooling.html
+- asyncpg, `Pool.acquire`: https://magicstack.github.io/asyncpg/current/api/index.html#asyncpg.pool.Pool.acquire
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dbpool_lint.facts import model as facts
+from dbpool_lint.facts import walking
+from dbpool_lint.facts.entries import starts_once
+from dbpool_lint.facts.leases import Taken, leaked, reads_lazily
+from dbpool_lint.facts.link import Linked
+from dbpool_lint.facts.project import Function, Module
+from dbpool_lint.fixing.recipes import WrapInWith
+from dbpool_lint.knowledge.kinds import ASYNC_LEASES, MANAGED_LEASES
+from dbpool_lint.model import Safety, Severity
+from dbpool_lint.rules.base import Mend, Rule, Violation
+
+rule = Rule("DBP201", "session-not-closed", Severity.ERROR, __doc__ or "", Safety.UNSAFE)
+
+
+def check(module: Module, project: Linked) -> Iterator[Violation]:
+    """Every lease that a function of the module takes and nobody gives back."""
+    if module.context is not facts.Context.APPLICATION:
+        return
+    for function in module.all_functions:
+        if starts_once(project.evaluator, function) and not _never_ends(function):
+            continue
+        for lease in leaked(project.evaluator, function):
+            yield _violation(lease)
+
+
+def _never_ends(function: Function) -> bool:
+    """A command with `while True:` is no command that ends by itself."""
+    loops = (s for s in walking.statements(function.node.body) if isinstance(s, facts.While))
+    return any(walking.literal(loop.test) in (True, 1) for loop in loops)
+
+
+def _violation(lease: Taken) -> Violation:
+    what = f"`{lease.name}`" if lease.name else f"this {lease.kind.value}"
+    message = (
+        f"{what} takes a connection and is never closed in `{lease.function.qualname}`: the pool gets it back only when the "
+        "garbage collector runs, and later callers wait until they time out"
+    )
+    return Violation(rule, lease.function.spot(lease.fact), message, mend=_mend(lease))
+
+
+def _mend(lease: Taken) -> Mend | None:
+    asynchronous = lease.kind in ASYNC_LEASES
+    if not lease.name or lease.kind not in MANAGED_LEASES or reads_lazily(lease):
+        return None
+    if asynchronous and not lease.function.node.asynchronous:
+        return None
+    word = "async with" if asynchronous else "with"
+    recipe = WrapInWith(lease.function.spot(lease.fact), lease.name, asynchronous)
+    return Mend(Safety.UNSAFE, f"Close it with `{word}`", (recipe,))

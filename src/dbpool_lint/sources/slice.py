@@ -1,0 +1,128 @@
+"""Which statements matter? The seeds, what uses what they define, and what they are made of.
+
+Seeds mention the vocabulary of `knowledge`. Upwards: every statement that mentions what a sliced one defines, across
+modules. Downwards: the values, base classes and decorators that sliced statements mention; and for those that make
+pools, the functions and classes that they mention, a few steps deep.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dbpool_lint.knowledge.vocabulary import FLASK_KEYS, POOL_NAMES, SINK_NAMES
+from dbpool_lint.sources.names import Defined, Elsewhere, Names
+from dbpool_lint.sources.outline import Binding, Statement
+
+
+class Piece(NamedTuple):
+    """A top-level statement, by its file and index."""
+
+    module: str
+    index: int
+
+
+@dataclass(slots=True)
+class Slicer:
+    """`users` gives files that may use some names: those whose text mentions one of them."""
+
+    names: Names
+    users: Callable[[frozenset[str]], Iterator[str]]
+    extra: frozenset[str] = frozenset()
+    _uses: dict[str, None] = field(default_factory=dict)
+    _used_by: dict[tuple[str, str], list[Piece]] = field(default_factory=lambda: defaultdict(list))
+    _mentioned: dict[Piece, list[Defined]] = field(default_factory=dict)
+    _seeds: dict[Piece, bool] = field(default_factory=dict)
+
+    def slice(self, modules: Iterator[str]) -> dict[str, list[int]]:
+        """The indices of the statements that matter, by file. `modules` are the files that may hold seeds."""
+        for module in modules:
+            self._read(module)
+        chosen = dict.fromkeys(self._seeds)
+        self._upwards(chosen)
+        self._downwards(chosen)
+        found: dict[str, list[int]] = defaultdict(list)
+        for piece in sorted(chosen):
+            found[piece.module].append(piece.index)
+        return dict(found)
+
+    def _read(self, module: str) -> None:
+        """Note what each statement of a file mentions."""
+        if module in self._uses:
+            return
+        self._uses[module] = None
+        known = {*self.names.bindings(module), *self.names.defined(module)}
+        starred = bool(self.names.outlines[module].stars)
+        for index, statement in enumerate(self.names.outlines[module].statements):
+            self._read_statement(Piece(module, index), statement, known, starred)
+
+    def _read_statement(self, piece: Piece, statement: Statement, known: set[str], starred: bool) -> None:
+        inner = {binding.local: binding for binding in statement.inner}
+        found: dict[Defined, None] = {}
+        for mention in statement.mentions:
+            first = mention.partition(".")[0]
+            if mention in FLASK_KEYS or mention.rpartition(".")[2] in FLASK_KEYS:
+                self._seeds[piece] = True
+            if not (starred or first in known or first in inner):
+                continue
+            self._resolve(piece, mention, inner, found)
+        self._mentioned[piece] = list(found)
+        for defined in found:
+            self._used_by[defined.module, defined.name].append(piece)
+
+    def _resolve(self, piece: Piece, mention: str, inner: dict[str, Binding], found: dict[Defined, None]) -> None:
+        for meaning, _ in self.names.mention(piece.module, mention, inner):
+            if isinstance(meaning, Elsewhere):
+                self._seed(piece, meaning.name)
+            elif isinstance(meaning, Defined):
+                found[meaning] = None
+
+    def _seed(self, piece: Piece, name: str) -> None:
+        if name in POOL_NAMES or name in self.extra:
+            self._seeds[piece] = True
+        elif name in SINK_NAMES:
+            self._seeds.setdefault(piece, False)
+
+    def _upwards(self, chosen: dict[Piece, None]) -> None:
+        queue = list(chosen)
+        while queue:
+            names = frozenset(name for piece in queue for name in self._statement(piece).defines)
+            for module in self.users(names):
+                before = len(self._seeds)
+                self._read(module)
+                queue.extend(list(self._seeds)[before:])
+            following: dict[Piece, None] = {}
+            for piece in queue:
+                chosen.setdefault(piece)
+                for name in self._statement(piece).defines:
+                    for user in self._used_by.get((piece.module, name), ()):
+                        if user not in chosen:
+                            following[user] = None
+            chosen.update(following)
+            queue = list(following)
+
+    def _downwards(self, chosen: dict[Piece, None]) -> None:
+        rounds = [(piece, 3 if self._seeds.get(piece) else 1) for piece in chosen]
+        while rounds:
+            following: dict[Piece, int] = {}
+            for piece, left in rounds:
+                statement = self._statement(piece)
+                for needed, always in self._needed(piece, statement):
+                    kind = self._statement(needed).kind
+                    if needed not in chosen and (always or not kind or left > 1):
+                        following[needed] = max(following.get(needed, 0), left - 1)
+            for piece in following:
+                chosen[piece] = None
+                self._read(piece.module)
+            rounds = [(piece, left) for piece, left in following.items() if left > 0]
+
+    def _needed(self, piece: Piece, statement: Statement) -> Iterator[tuple[Piece, bool]]:
+        for defined in self._mentioned.get(piece, ()):
+            always = any(defined.name in need.split(".") for need in statement.needs)
+            for index in self.names.defined(defined.module).get(defined.name, ()):
+                yield Piece(defined.module, index), always
+
+    def _statement(self, piece: Piece) -> Statement:
+        return self.names.outlines[piece.module].statements[piece.index]

@@ -1,0 +1,384 @@
+"""Does a pool made on every call become one global where that is certain, with what was built on it?"""
+
+from __future__ import annotations
+
+import libcst as cst
+import pytest
+from dbpool_lint.fixing.recipes import HoistToModule, Recipe, Spot
+from fixing_sites import edits_of, fixed
+from trial import applied
+
+HEAD = "from sqlalchemy import create_engine\n\nURL = 'x'\n\n\n"
+CALL = "create_engine(URL)"
+
+
+def up(spot: Spot) -> Recipe:
+    return HoistToModule(spot)
+
+
+def hoisted(text: str, code: str = "create_engine(", head: str = HEAD, skip: int = 0) -> str | None:
+    """What stands behind the head afterwards."""
+    new = fixed(head + text, up, code, skip=skip)
+    if new is None:
+        return None
+    assert new.startswith(head)
+    return new.removeprefix(head)
+
+
+# ---- refused
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "engine = create_engine(URL)\n",
+        "if x:\n    engine = create_engine(URL)\n",
+        "class A:\n    engine = create_engine(URL)\n",
+        "def f(engine=create_engine(URL)): pass\n",
+        "@deco(create_engine(URL))\ndef f(): pass\n",
+        "f = lambda: create_engine(URL)\n",
+        "def f():\n    return lambda: create_engine(URL)\n",
+        "def f():\n    class A:\n        engine = create_engine(URL)\n",
+        "def f():\n    def g(engine=create_engine(URL)): pass\n",
+        "def f():\n    return [create_engine(URL) for _ in range(3)]\n",
+    ],
+)
+def test_what_is_not_made_on_every_call_of_a_function_is_refused(text: str) -> None:
+    assert hoisted(text) is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "create_engine(url)",  # a parameter
+        "create_engine(local)",
+        "create_engine(self.url)",
+        "create_engine(unknown)",
+        "create_engine(LATER)",
+        "create_engine(SET)",
+        "create_engine(ONLY)",
+        "create_engine(await URL)",
+        "create_engine((yield))",
+        "create_engine(x := URL)",
+        "engine_from_config(URL)",  # imported in the function
+        "max(URL)",  # a builtin that the module hides, further down
+    ],
+)
+def test_an_argument_that_is_not_known_above_is_refused(call: str) -> None:
+    text = (
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from x import ONLY\nSET = None\n"
+        "async def f(self, url):\n    from sqlalchemy import engine_from_config\n    global SET\n    SET = 2\n    local = 1\n"
+        f"    engine = {call}\nLATER = 1\nmax = 2\n"
+    )
+    assert hoisted(text, call.partition("(")[0] + "(") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "async def f():\n    engine = await create_engine(URL)\n",
+        "async def f():\n    async with create_engine(URL) as engine: pass\n",
+        "def f():\n    with create_engine(URL) as engine: pass\n",
+        "def f():\n    with closing(create_engine(URL)) as engine: pass\n",
+        "def f():\n    stack.enter_context(create_engine(URL))\n",
+    ],
+)
+def test_a_pool_that_is_used_up_where_it_is_made_is_refused(text: str) -> None:
+    assert hoisted(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f():\n    global engine\n    engine = create_engine(URL)\n",
+        "def f():\n    engine = None\n    def g():\n        nonlocal engine\n        engine = create_engine(URL)\n",
+        "def f():\n    engine = create_engine(URL)\n    engine = 1\n",
+        "def f(engine):\n    engine = create_engine(URL)\n",
+        "def f():\n    engine = create_engine(URL)\n    del engine\n",
+        "def f():\n    engine = create_engine(URL)\n    atexit.register(engine.dispose)\n",
+        "def f():\n    engine = create_engine(URL)\n    engine.dispose(close=False)\n",
+        "def f():\n    engine = create_engine(URL)\n    x(); engine.dispose()\n",
+        "def f():\n    engine = create_engine(URL)\n    try: x()\n    finally:\n        engine.dispose()\n",
+    ],
+)
+def test_a_variable_that_is_more_than_the_pool_is_refused(text: str) -> None:
+    assert hoisted(text) is None
+
+
+def test_a_new_name_that_is_taken_is_refused() -> None:
+    assert hoisted("_engine = 1\n\n\ndef f():\n    return create_engine(URL)\n") is None
+    assert hoisted("def f(_engine):\n    return create_engine(URL)\n") is None
+    assert hoisted("_engine = engine = 1\n\n\ndef f():\n    engine = create_engine(URL)\n") is None
+
+
+def test_a_call_that_outer_brackets_hold_together_is_refused() -> None:
+    assert fixed("import sa\nURL = 1\ndef f():\n    return (sa\n        .create_engine(URL))\n", up, "sa\n") is None
+
+
+def test_what_is_no_call_is_refused() -> None:
+    assert fixed(HEAD + "def f():\n    return URL\n", up, "URL", cst.Name) is None
+    assert fixed(HEAD + "def f():\n    return URL\n", up, "return", cst.Return) is None
+
+
+# ---- the assignment goes up
+
+
+def test_an_assignment_goes_above_the_function_under_its_name() -> None:
+    assert hoisted("def f():\n    engine = create_engine(URL)  # slow\n    return engine.connect()\n") == (
+        "engine = create_engine(URL)  # slow\n\n\ndef f():\n    return engine.connect()\n"
+    )
+
+
+def test_decorators_and_comments_above_stay_with_the_function() -> None:
+    text = "# about f\n@app.get('/')\n# more\ndef f():\n    engine = create_engine(URL)\n    return engine\n"
+    assert hoisted(text) == (
+        "engine = create_engine(URL)\n\n\n# about f\n@app.get('/')\n# more\ndef f():\n    return engine\n"
+    )
+
+
+def test_a_method_s_pool_goes_above_its_class() -> None:
+    text = "class A:\n    def f(self):\n        '''Doc.'''\n        engine: Engine = create_engine(URL)\n\n        x(engine)\n"
+    head = HEAD.replace("create_engine", "create_engine, Engine")
+    assert hoisted(text, head=head) == (
+        "engine: Engine = create_engine(URL)\n\n\nclass A:\n    def f(self):\n        '''Doc.'''\n\n        x(engine)\n"
+    )
+    assert hoisted(text) is None  # the annotation is not known
+
+
+def test_a_call_on_several_lines_is_moved_to_the_margin() -> None:
+    text = (
+        "def f():\n    engine = create_engine(\n        URL,  # where\n        connect_args={\n            'a': '''\n    b''',\n        },\n    )\n"
+        "    return engine\n"
+    )
+    assert hoisted(text) == (
+        "engine = create_engine(\n    URL,  # where\n    connect_args={\n        'a': '''\n    b''',\n    },\n)\n\n\n"
+        "def f():\n    return engine\n"
+    )
+
+
+def test_factories_that_follow_go_along() -> None:
+    text = (
+        "def f():\n    engine = create_engine(URL)\n    Session = sessionmaker(bind=engine)  # one\n    Scoped = scoped_session(Session)\n\n"
+        "    session = Session()\n    return session\n"
+    )
+    head = HEAD.replace("\n\n", "\nfrom sqlalchemy.orm import scoped_session, sessionmaker\n\n", 1)
+    assert hoisted(text, head=head) == (
+        "engine = create_engine(URL)\nSession = sessionmaker(bind=engine)  # one\nScoped = scoped_session(Session)\n\n\n"
+        "def f():\n    session = Session()\n    return session\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Session = sessionmaker(bind=engine, class_=local)",
+        "Session = sessionmaker()",
+        "Session = other(engine)",
+        "Session = sessionmaker",
+        "Session, x = sessionmaker(engine), 1",
+        "session = Session(engine)",
+        "conn = engine.connect()",
+        "taken = sessionmaker(engine)",
+        "again = sessionmaker(engine); again = 1",
+        "if x: pass",
+    ],
+)
+def test_what_is_no_factory_of_it_alone_stays(line: str) -> None:
+    text = f"taken = 1\n\n\ndef f(local):\n    engine = create_engine(URL)\n    {line}\n"
+    head = HEAD.replace("\n\n", "\nfrom sqlalchemy.orm import sessionmaker\n\n", 1)
+    assert hoisted(text, head=head) == (
+        f"taken = 1\n\n\nengine = create_engine(URL)\n\n\ndef f(local):\n    {line}\n"
+    )
+
+
+def test_a_factory_bound_twice_stays() -> None:
+    text = "def f():\n    engine = create_engine(URL)\n    S = sessionmaker(engine)\n    S = 1\n"
+    head = HEAD.replace("\n\n", "\nfrom sqlalchemy.orm import sessionmaker\n\n", 1)
+    assert hoisted(text, head=head) == "engine = create_engine(URL)\n\n\ndef f():\n    S = sessionmaker(engine)\n    S = 1\n"
+
+
+def test_a_function_that_did_nothing_else_says_pass() -> None:
+    assert hoisted("def f():\n    engine = create_engine(URL)\n") == "engine = create_engine(URL)\n\n\ndef f():\n    pass\n"
+    assert hoisted("def f():\n    engine = create_engine(URL)") == "engine = create_engine(URL)\n\n\ndef f():\n    pass\n"
+
+
+# ---- disposing
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("x(engine)\n    engine.dispose()  # bye\n", "x(engine)\n    # bye\n"),
+        ("try:\n        x(engine)\n    finally:\n        engine.dispose()\n", "x(engine)\n"),
+        ("try:\n        x(engine)\n    finally:\n        await engine.dispose()\n", "x(engine)\n"),
+        (
+            "try:\n        x(engine)\n    except E:\n        y()\n    finally:\n        engine.dispose()\n",
+            "try:\n        x(engine)\n    except E:\n        y()\n",
+        ),
+        (
+            "try:\n        x(engine)\n    finally:\n        y()\n        engine.dispose()\n",
+            "try:\n        x(engine)\n    finally:\n        y()\n",
+        ),
+        ("if x(engine):\n        engine.dispose()\n", "if x(engine):\n        pass\n"),
+        (
+            "try:\n        try:\n            x()\n        finally:\n            engine.dispose()\n    finally:\n        engine.dispose()\n",
+            "x()\n",
+        ),
+    ],
+)
+def test_the_shared_pool_is_not_disposed_of(lines: str, expected: str) -> None:
+    text = f"async def f():\n    engine = create_engine(URL)\n    {lines}"
+    assert hoisted(text) == f"engine = create_engine(URL)\n\n\nasync def f():\n    {expected}"
+
+
+def test_a_pool_made_in_the_try_goes_up_too() -> None:
+    text = "def f():\n    try:\n        engine = create_engine(URL)\n        x(engine)\n    finally:\n        engine.dispose()\n"
+    assert hoisted(text) == "engine = create_engine(URL)\n\n\ndef f():\n    x(engine)\n"
+
+
+# ---- the call alone goes up
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("return create_engine(URL)", "return _engine"),
+        ("session = Session(create_engine(URL))", "session = Session(_engine)"),
+        ("self.engine = create_engine(URL)", "self.engine = _engine"),
+        ("with create_engine(URL).connect() as c: pass", "with _engine.connect() as c: pass"),
+        ("engine = create_engine(URL).execution_options(a=1)", "engine = _engine.execution_options(a=1)"),
+        ("a = b = create_engine(URL)", "a = b = _engine"),
+        ("a = create_engine(URL); b = 1", "a = _engine; b = 1"),
+        ("if x: a = create_engine(URL)", "if x: a = _engine"),
+        ("__a = create_engine(URL)", "__a = _engine"),
+        ("max = create_engine(URL)", "max = _engine"),
+        ("taken = create_engine(URL)", "taken = _engine"),
+        ("for _ in x:\n        a = create_engine(URL)", "for _ in x:\n        a = _engine"),
+        ("try: pass\n    except E:\n        a = create_engine(URL)", "try: pass\n    except E:\n        a = _engine"),
+        ("taken = create_engine(URL)\n    taken.dispose()\n    y()", "taken = _engine\n    y()"),
+    ],
+)
+def test_where_the_statement_must_stay_the_call_gives_way_to_a_new_name(line: str, expected: str) -> None:
+    text = "taken = 1\n\n\ndef f(self):\n    {}\n"
+    assert hoisted(text.format(line), CALL) == (
+        f"taken = 1\n\n\n_engine = create_engine(URL)\n\n\ndef f(self):\n    {expected}\n"
+    )
+
+
+def test_the_variable_of_an_outer_function_is_not_hidden() -> None:
+    text = "def f(engine):\n    def g():\n        engine = create_engine(URL)\n        return engine\n    return g\n"
+    assert hoisted(text) == "_engine = create_engine(URL)\n\n\n" + text.replace(CALL, "_engine")
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [("create_pool()", "_pool"), ("ConnectionPool()", "_pool"), ("Database()", "_database"), ("m.make()", "_engine")],
+)
+def test_the_new_name_says_what_it_is(call: str, name: str) -> None:
+    head = "from m import create_pool, ConnectionPool, Database\nimport m\n\n\n"
+    assert hoisted(f"def f():\n    return {call}\n", call, head) == f"{name} = {call}\n\n\ndef f():\n    return {name}\n"
+
+
+def test_a_call_inside_of_another_is_moved_to_the_margin() -> None:
+    text = "def f():\n    return Session(\n        create_engine(\n            URL,  # where\n        )\n    )\n"
+    assert hoisted(text) == (
+        "_engine = create_engine(\n    URL,  # where\n)\n\n\ndef f():\n    return Session(\n        _engine\n    )\n"
+    )
+
+
+# ---- a global that is there
+
+
+KNOWN = "engine = create_engine(URL)\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("known", "text", "expected"),
+    [
+        (KNOWN, "def f():\n    engine = create_engine(URL)  # c\n    x(engine)\n", "def f():\n    # c\n    x(engine)\n"),
+        (KNOWN, "def f():\n    engine = create_engine(URL)\n", "def f():\n    pass\n"),
+        (KNOWN, "def f():\n    return create_engine(URL)\n", "def f():\n    return engine\n"),
+        (KNOWN, "def f():\n    e = create_engine(URL)\n", "def f():\n    e = engine\n"),
+        ("db: E = create_engine(URL)\n\n\n", "def f():\n    return create_engine(URL)\n", "def f():\n    return db\n"),
+        (
+            KNOWN,
+            "def f():\n    engine = create_engine(URL)\n    try:\n        x(engine)\n    finally:\n        engine.dispose()\n",
+            "def f():\n    x(engine)\n",
+        ),
+    ],
+)
+def test_the_same_pool_of_the_module_is_used(known: str, text: str, expected: str) -> None:
+    assert hoisted(known + text, CALL, skip=1) == known + expected
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        "engine = create_engine(URL)\nengine = 1\n\n\n",
+        "x = wrap(1), create_engine(URL)\n\n\n",
+        "x.y = create_engine(URL)\n\n\n",
+        "try:\n    engine = create_engine(URL)\nexcept E:\n    engine = create_engine(URL)\n\n\n",
+    ],
+)
+def test_another_pool_of_the_module_is_not(known: str) -> None:
+    skip = known.count(CALL)
+    text = "def f():\n    return create_engine(URL)\n"
+    assert hoisted(known + text, CALL, skip=skip) == f"{known}_engine = {CALL}\n\n\n" + text.replace(CALL, "_engine")
+
+
+def test_a_pool_of_the_module_with_a_comment_in_its_call_keeps_that() -> None:
+    call = "create_engine(\n    URL,  # where\n)"
+    inner = call.replace("\n", "\n    ")
+    assert hoisted(f"engine = {call}\n\n\ndef f():\n    return {inner}\n", skip=1) is None
+
+
+# ---- several in one module
+
+
+def test_the_same_pool_in_two_functions_becomes_one() -> None:
+    text = HEAD + "# first\ndef f():\n    engine = create_engine(URL)\n    x(engine)\n\n\ndef g():\n    engine = create_engine(URL)\n"
+    one, two = (edits_of(text, up, CALL, skip=skip) for skip in (0, 1))
+    assert one
+    assert two
+    assert applied(text, [*one, *two]) == (
+        HEAD + "engine = create_engine(URL)\n\n\n# first\ndef f():\n    x(engine)\n\n\ndef g():\n    pass\n"
+    )
+
+
+def test_a_function_above_the_names_it_needs_is_no_home() -> None:
+    text = "def f():\n    return create_engine(LATER)\n\n\nLATER = 1\n\n\ndef g():\n    return create_engine(LATER)\n"
+    assert hoisted(text) is None
+    assert hoisted(text, skip=1) == (
+        "def f():\n    return create_engine(LATER)\n\n\nLATER = 1\n\n\n_engine = create_engine(LATER)\n\n\ndef g():\n    return _engine\n"
+    )
+
+
+# ---- files as they are
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("unit", ["    ", "\t", "  "])
+def test_line_ends_and_indentation_are_kept(end: str, unit: str) -> None:
+    text = "class A:\n    def f(self):\n        engine = create_engine(\n            URL,\n        )\n        try:\n            x(engine)\n        finally:\n            engine.dispose()\n"
+    expected = "engine = create_engine(\n    URL,\n)\n\n\nclass A:\n    def f(self):\n        x(engine)\n"
+    head, text, expected = (t.replace("    ", unit).replace("\n", end) for t in (HEAD, text, expected))
+    assert hoisted(text, head=head) == expected
+
+
+@pytest.mark.parametrize(("before", "after"), [("x = 1\n", "\n"), ("x = 1\n\n", "\n"), ("x = 1\n\n\n\n", "\n\n")])
+def test_blank_lines_are_as_in_the_module(before: str, after: str) -> None:
+    text = f"{before}def f():\n    return create_engine(URL)\n"
+    assert hoisted(text) == f"{before}_engine = create_engine(URL)\n{after}def f():\n    return _engine\n"
+
+
+def test_a_function_at_the_top_of_the_file_stays_below_its_comments() -> None:
+    text = "#!/usr/bin/env python\n# licence\ndef f():\n    return open(0)\n"
+    assert fixed(text, up, "open(") == (
+        "#!/usr/bin/env python\n# licence\n_engine = open(0)\n\n\ndef f():\n    return _engine\n"
+    )
+
+
+def test_a_hoisted_pool_is_not_hoisted_again() -> None:
+    new = fixed(HEAD + "def f():\n    return create_engine(URL)\n", up, CALL)
+    assert new is not None
+    assert fixed(new, up, CALL) is None
