@@ -7,12 +7,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from trial import Trials, plant
 
 _SLOW_IS_FINE = (HealthCheck.too_slow, HealthCheck.data_too_large)
-settings.register_profile("quick", max_examples=15, deadline=None, suppress_health_check=_SLOW_IS_FINE, database=None)
-settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=_SLOW_IS_FINE)
+_NO_EXPLANATION = (Phase.explicit, Phase.generate, Phase.shrink)
+_SHARED = settings(
+    deadline=None,
+    suppress_health_check=_SLOW_IS_FINE,
+    phases=_NO_EXPLANATION,
+    report_multiple_bugs=False,
+    database=None,
+)
+settings.register_profile("quick", _SHARED, max_examples=15)
+settings.register_profile("more", _SHARED, max_examples=120)
+settings.register_profile("thorough", _SHARED, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 Project = Callable[[Mapping[str, str | bytes]], Path]

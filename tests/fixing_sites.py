@@ -1,4 +1,4 @@
-"""What does a recipe make of a text? Finds the node it names by its code, rewrites, and checks what holds for all fixes."""
+"""What does a recipe make of a text? Finds the node by its code, rewrites, and checks what holds for all fixes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import libcst as cst
+from trial import applied, comments
+
 from dbpool_lint.fixing.recipes import Recipe, Spot
 from dbpool_lint.fixing.rewrite import Site, rewrite
 from dbpool_lint.model import Edit, Source
 from dbpool_lint.sources.outline import Outline, outline
 from dbpool_lint.sources.syntax import preorder
-from trial import applied, comments
 
 Make = Callable[[Spot], Recipe]
 
@@ -25,7 +26,7 @@ def site_of(text: str) -> Site:
 
 
 def spot_of(site: Site, code: str, kind: type[cst.CSTNode] = cst.Call, skip: int = 0) -> Spot | None:
-    """The node of that kind whose text begins with `code` (is it, if that ends in `)`), outer ones first, after `skip`."""
+    """The node of that kind whose text begins with `code`, or is it if that ends in `)`; outer ones come first."""
     for statement in range(len(site.statements)):
         places = site.places(statement)
         for number, node in enumerate(preorder(places.chunk.module)):

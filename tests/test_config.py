@@ -239,11 +239,10 @@ def test_a_selector_of_the_command_line_has_no_file(project: Project) -> None:
     assert str(caught.value).startswith("unknown rule `nonsense` in `select`")
 
 
-@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: Configuration(s, Path("/"))])
-def test_selectors_without_a_file_are_checked(wrap: Callable[[Settings], Settings | Configuration]) -> None:
-    config.check_selectors(wrap(Settings()), KNOWN)
+def test_selectors_without_a_file_are_checked(tmp_path: Path) -> None:
+    config.check_selectors(Configuration(Settings(), tmp_path), KNOWN)
     with pytest.raises(SettingsError, match="did you mean `sleep-in-async`"):
-        config.check_selectors(wrap(Settings(ignore=("sleep-async",))), KNOWN)
+        config.check_selectors(Configuration(Settings(ignore=("sleep-async",)), tmp_path), KNOWN)
 
 
 def test_an_override_that_is_no_setting_is_a_mistake_in_the_program(tmp_path: Path) -> None:

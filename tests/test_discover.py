@@ -192,6 +192,14 @@ def test_nothing_below_an_ignored_folder_is_taken_back(project: Project) -> None
     assert python(root) == ["some/keep.py"]
 
 
+@pytest.mark.parametrize(
+    "rules", ["*\n!*/\n!*.py\n", "out/**\n!out/**/\n!out/keep.py\n!out/b/a.py\n", "*.py\n!a.py\n!keep.py\nx\n!x\n"]
+)
+def test_a_list_of_what_is_kept_keeps_the_folders_on_the_way(project: Project, rules: str) -> None:
+    root = project({**empty("out/b/a.py", "out/keep.py"), ".gitignore": rules})
+    assert python(root) == ["out/b/a.py", "out/keep.py"]
+
+
 def test_rules_of_the_repository_above_the_root_count(project: Project) -> None:
     root = project({**empty("service/gen/a.py", "service/b.py"), ".gitignore": "service/gen\n"}) / "service"
     assert python(root) == ["b.py"]

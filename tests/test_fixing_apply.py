@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dbpool_lint.fixing.apply import Outcome, apply_edits, choose, commit, rounds
 from dbpool_lint.model import Edit, Finding, Fix, Problem, Result, Safety, Severity, Source, Span
 from dbpool_lint.sources import files
-from hypothesis import given
-from hypothesis import strategies as st
 
 Rule = Callable[[str], Iterable[Finding]]
 

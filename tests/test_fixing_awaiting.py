@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 
 import pytest
+from fixing_sites import fixed, site_of, spot_of
+
 from dbpool_lint.fixing.recipes import AwaitCall, Recipe, Spot
 from dbpool_lint.fixing.rewrite import rewrite
-from fixing_sites import fixed, site_of, spot_of
 
 
 def sleep(spot: Spot) -> Recipe:
@@ -62,8 +63,14 @@ def test_a_call_that_cannot_wait_there_is_refused(text: str) -> None:
         "import time\nimport asyncio\nasync def f(x):\n    return [time.sleep(1) for asyncio in x]\n",
         "import time\nimport trio as asyncio\nasync def f():\n    time.sleep(1)\n",
         "import time\nasyncio = None\nasync def f():\n    time.sleep(1)\n",
-        "import time\nimport asyncio\nasync def f():\n    time.sleep(1)\ndef g():\n    global asyncio\n    asyncio = 1\n",
-        "import time\ntry:\n    import asyncio\nexcept ImportError:\n    asyncio = None\nasync def f():\n    time.sleep(1)\n",
+        (
+            "import time\nimport asyncio\nasync def f():\n    time.sleep(1)\n"
+            "def g():\n    global asyncio\n    asyncio = 1\n"
+        ),
+        (
+            "import time\ntry:\n    import asyncio\nexcept ImportError:\n"
+            "    asyncio = None\nasync def f():\n    time.sleep(1)\n"
+        ),
         "import time\ndef asyncio(): pass\nasync def f():\n    time.sleep(1)\n",
     ],
 )
@@ -105,7 +112,7 @@ def test_a_call_that_is_right_but_for_await_gets_it() -> None:
     assert fixed(inside("asyncio.sleep(1)"), sleep, "asyncio.sleep(") == inside("await asyncio.sleep(1)")
 
 
-# ---- imports
+# ---- what it takes to reach it
 
 
 @pytest.mark.parametrize(
@@ -158,8 +165,14 @@ TRY = "import time\ntry:\n    import asyncio\nexcept ImportError:\n    raise\n"
             '"""Doc."""\n\nfrom __future__ import annotations\n\nimport asyncio\nimport time\n',
         ),
         ('"""Doc."""\n\nx = 1\n', '"""Doc."""\n\nimport asyncio\n\nx = 1\n'),
-        ("from __future__ import annotations\n\nx = 1\n", "from __future__ import annotations\n\nimport asyncio\n\nx = 1\n"),
-        ("#!/usr/bin/env python\n# licence\nimport time\n", "#!/usr/bin/env python\n# licence\nimport asyncio\nimport time\n"),
+        (
+            "from __future__ import annotations\n\nx = 1\n",
+            "from __future__ import annotations\n\nimport asyncio\n\nx = 1\n",
+        ),
+        (
+            "#!/usr/bin/env python\n# licence\nimport time\n",
+            "#!/usr/bin/env python\n# licence\nimport asyncio\nimport time\n",
+        ),
         ("# licence\n\n# ours\nimport fastapi\n", "# licence\n\nimport asyncio\n\n# ours\nimport fastapi\n"),
         ("# licence\n# ours\nimport fastapi\n", "# licence\n# ours\nimport asyncio\n\nimport fastapi\n"),
         ("x = 1\n", "import asyncio\n\nx = 1\n"),

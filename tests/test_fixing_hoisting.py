@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import libcst as cst
 import pytest
-from dbpool_lint.fixing.recipes import HoistToModule, Recipe, Spot
 from fixing_sites import edits_of, fixed
 from trial import applied
+
+from dbpool_lint.fixing.recipes import HoistToModule, Recipe, Spot
 
 HEAD = "from sqlalchemy import create_engine\n\nURL = 'x'\n\n\n"
 CALL = "create_engine(URL)"
@@ -67,7 +68,8 @@ def test_what_is_not_made_on_every_call_of_a_function_is_refused(text: str) -> N
 def test_an_argument_that_is_not_known_above_is_refused(call: str) -> None:
     text = (
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from x import ONLY\nSET = None\n"
-        "async def f(self, url):\n    from sqlalchemy import engine_from_config\n    global SET\n    SET = 2\n    local = 1\n"
+        "async def f(self, url):\n    from sqlalchemy import engine_from_config\n"
+        "    global SET\n    SET = 2\n    local = 1\n"
         f"    engine = {call}\nLATER = 1\nmax = 2\n"
     )
     assert hoisted(text, call.partition("(")[0] + "(") is None
@@ -137,7 +139,10 @@ def test_decorators_and_comments_above_stay_with_the_function() -> None:
 
 
 def test_a_method_s_pool_goes_above_its_class() -> None:
-    text = "class A:\n    def f(self):\n        '''Doc.'''\n        engine: Engine = create_engine(URL)\n\n        x(engine)\n"
+    text = (
+        "class A:\n    def f(self):\n        '''Doc.'''\n"
+        "        engine: Engine = create_engine(URL)\n\n        x(engine)\n"
+    )
     head = HEAD.replace("create_engine", "create_engine, Engine")
     assert hoisted(text, head=head) == (
         "engine: Engine = create_engine(URL)\n\n\nclass A:\n    def f(self):\n        '''Doc.'''\n\n        x(engine)\n"
@@ -147,7 +152,8 @@ def test_a_method_s_pool_goes_above_its_class() -> None:
 
 def test_a_call_on_several_lines_is_moved_to_the_margin() -> None:
     text = (
-        "def f():\n    engine = create_engine(\n        URL,  # where\n        connect_args={\n            'a': '''\n    b''',\n        },\n    )\n"
+        "def f():\n    engine = create_engine(\n        URL,  # where\n"
+        "        connect_args={\n            'a': '''\n    b''',\n        },\n    )\n"
         "    return engine\n"
     )
     assert hoisted(text) == (
@@ -158,12 +164,14 @@ def test_a_call_on_several_lines_is_moved_to_the_margin() -> None:
 
 def test_factories_that_follow_go_along() -> None:
     text = (
-        "def f():\n    engine = create_engine(URL)\n    Session = sessionmaker(bind=engine)  # one\n    Scoped = scoped_session(Session)\n\n"
+        "def f():\n    engine = create_engine(URL)\n"
+        "    Session = sessionmaker(bind=engine)  # one\n    Scoped = scoped_session(Session)\n\n"
         "    session = Session()\n    return session\n"
     )
     head = HEAD.replace("\n\n", "\nfrom sqlalchemy.orm import scoped_session, sessionmaker\n\n", 1)
     assert hoisted(text, head=head) == (
-        "engine = create_engine(URL)\nSession = sessionmaker(bind=engine)  # one\nScoped = scoped_session(Session)\n\n\n"
+        "engine = create_engine(URL)\nSession = sessionmaker(bind=engine)  # one\n"
+        "Scoped = scoped_session(Session)\n\n\n"
         "def f():\n    session = Session()\n    return session\n"
     )
 
@@ -186,20 +194,26 @@ def test_factories_that_follow_go_along() -> None:
 def test_what_is_no_factory_of_it_alone_stays(line: str) -> None:
     text = f"taken = 1\n\n\ndef f(local):\n    engine = create_engine(URL)\n    {line}\n"
     head = HEAD.replace("\n\n", "\nfrom sqlalchemy.orm import sessionmaker\n\n", 1)
-    assert hoisted(text, head=head) == (
-        f"taken = 1\n\n\nengine = create_engine(URL)\n\n\ndef f(local):\n    {line}\n"
-    )
+    assert hoisted(text, head=head) == (f"taken = 1\n\n\nengine = create_engine(URL)\n\n\ndef f(local):\n    {line}\n")
 
 
 def test_a_factory_bound_twice_stays() -> None:
     text = "def f():\n    engine = create_engine(URL)\n    S = sessionmaker(engine)\n    S = 1\n"
     head = HEAD.replace("\n\n", "\nfrom sqlalchemy.orm import sessionmaker\n\n", 1)
-    assert hoisted(text, head=head) == "engine = create_engine(URL)\n\n\ndef f():\n    S = sessionmaker(engine)\n    S = 1\n"
+    assert (
+        hoisted(text, head=head)
+        == "engine = create_engine(URL)\n\n\ndef f():\n    S = sessionmaker(engine)\n    S = 1\n"
+    )
 
 
 def test_a_function_that_did_nothing_else_says_pass() -> None:
-    assert hoisted("def f():\n    engine = create_engine(URL)\n") == "engine = create_engine(URL)\n\n\ndef f():\n    pass\n"
-    assert hoisted("def f():\n    engine = create_engine(URL)") == "engine = create_engine(URL)\n\n\ndef f():\n    pass\n"
+    assert (
+        hoisted("def f():\n    engine = create_engine(URL)\n")
+        == "engine = create_engine(URL)\n\n\ndef f():\n    pass\n"
+    )
+    assert (
+        hoisted("def f():\n    engine = create_engine(URL)") == "engine = create_engine(URL)\n\n\ndef f():\n    pass\n"
+    )
 
 
 # ---- disposing
@@ -221,7 +235,10 @@ def test_a_function_that_did_nothing_else_says_pass() -> None:
         ),
         ("if x(engine):\n        engine.dispose()\n", "if x(engine):\n        pass\n"),
         (
-            "try:\n        try:\n            x()\n        finally:\n            engine.dispose()\n    finally:\n        engine.dispose()\n",
+            (
+                "try:\n        try:\n            x()\n        finally:\n"
+                "            engine.dispose()\n    finally:\n        engine.dispose()\n"
+            ),
             "x()\n",
         ),
     ],
@@ -232,7 +249,10 @@ def test_the_shared_pool_is_not_disposed_of(lines: str, expected: str) -> None:
 
 
 def test_a_pool_made_in_the_try_goes_up_too() -> None:
-    text = "def f():\n    try:\n        engine = create_engine(URL)\n        x(engine)\n    finally:\n        engine.dispose()\n"
+    text = (
+        "def f():\n    try:\n        engine = create_engine(URL)\n"
+        "        x(engine)\n    finally:\n        engine.dispose()\n"
+    )
     assert hoisted(text) == "engine = create_engine(URL)\n\n\ndef f():\n    x(engine)\n"
 
 
@@ -251,17 +271,48 @@ def test_a_pool_made_in_the_try_goes_up_too() -> None:
         ("a = create_engine(URL); b = 1", "a = _engine; b = 1"),
         ("if x: a = create_engine(URL)", "if x: a = _engine"),
         ("__a = create_engine(URL)", "__a = _engine"),
-        ("max = create_engine(URL)", "max = _engine"),
-        ("taken = create_engine(URL)", "taken = _engine"),
         ("for _ in x:\n        a = create_engine(URL)", "for _ in x:\n        a = _engine"),
         ("try: pass\n    except E:\n        a = create_engine(URL)", "try: pass\n    except E:\n        a = _engine"),
-        ("taken = create_engine(URL)\n    taken.dispose()\n    y()", "taken = _engine\n    y()"),
+        ("if x:\n        a = create_engine(URL)\n    a.dispose()\n    y()", "if x:\n        a = _engine\n    y()"),
     ],
 )
 def test_where_the_statement_must_stay_the_call_gives_way_to_a_new_name(line: str, expected: str) -> None:
     text = "taken = 1\n\n\ndef f(self):\n    {}\n"
     assert hoisted(text.format(line), CALL) == (
         f"taken = 1\n\n\n_engine = create_engine(URL)\n\n\ndef f(self):\n    {expected}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("    x(max, max=max.y, f=f'{max}')  # max\n", "    x(_max, max=_max.y, f=f'{_max}')  # max\n"),
+        ("    x(lambda: max)\n    def g():\n        return [max for _ in y]\n", None),
+        ("    S = sessionmaker(max)\n    return S\n", "    S = sessionmaker(_max)\n    return S\n"),
+        ("    x(max)\n    max.dispose()\n", "    x(_max)\n"),
+    ],
+)
+def test_a_name_that_is_taken_gets_an_underscore(lines: str, expected: str | None) -> None:
+    expected = lines.replace("max", "_max") if expected is None else expected
+    assert hoisted(f"def f():\n    max = create_engine(URL)\n{lines}") == (
+        f"_max = create_engine(URL)\n\n\ndef f():\n{expected}"
+    )
+
+
+@pytest.mark.parametrize(
+    "lines", ["    x(lambda max: max)\n", "    def g(max): pass\n", "    x([max for max in y])\n", "    _max = 1\n"]
+)
+def test_a_name_that_is_taken_and_means_more_is_bound_to_the_new_one(lines: str) -> None:
+    assert hoisted(f"def f():\n    max = create_engine(URL)\n{lines}") == (
+        f"_engine = create_engine(URL)\n\n\ndef f():\n    max = _engine\n{lines}"
+    )
+
+
+def test_factories_follow_a_pool_under_its_new_name() -> None:
+    head = HEAD.replace("\n\n", "\nfrom sqlalchemy.orm import sessionmaker\n\n", 1)
+    text = "def f():\n    max = create_engine(URL)\n    Session = sessionmaker(max)\n    return Session\n"
+    assert hoisted(text, head=head) == (
+        "_max = create_engine(URL)\nSession = sessionmaker(_max)\n\n\ndef f():\n    return Session\n"
     )
 
 
@@ -276,7 +327,9 @@ def test_the_variable_of_an_outer_function_is_not_hidden() -> None:
 )
 def test_the_new_name_says_what_it_is(call: str, name: str) -> None:
     head = "from m import create_pool, ConnectionPool, Database\nimport m\n\n\n"
-    assert hoisted(f"def f():\n    return {call}\n", call, head) == f"{name} = {call}\n\n\ndef f():\n    return {name}\n"
+    assert (
+        hoisted(f"def f():\n    return {call}\n", call, head) == f"{name} = {call}\n\n\ndef f():\n    return {name}\n"
+    )
 
 
 def test_a_call_inside_of_another_is_moved_to_the_margin() -> None:
@@ -295,14 +348,21 @@ KNOWN = "engine = create_engine(URL)\n\n\n"
 @pytest.mark.parametrize(
     ("known", "text", "expected"),
     [
-        (KNOWN, "def f():\n    engine = create_engine(URL)  # c\n    x(engine)\n", "def f():\n    # c\n    x(engine)\n"),
+        (
+            KNOWN,
+            "def f():\n    engine = create_engine(URL)  # c\n    x(engine)\n",
+            "def f():\n    # c\n    x(engine)\n",
+        ),
         (KNOWN, "def f():\n    engine = create_engine(URL)\n", "def f():\n    pass\n"),
         (KNOWN, "def f():\n    return create_engine(URL)\n", "def f():\n    return engine\n"),
         (KNOWN, "def f():\n    e = create_engine(URL)\n", "def f():\n    e = engine\n"),
         ("db: E = create_engine(URL)\n\n\n", "def f():\n    return create_engine(URL)\n", "def f():\n    return db\n"),
         (
             KNOWN,
-            "def f():\n    engine = create_engine(URL)\n    try:\n        x(engine)\n    finally:\n        engine.dispose()\n",
+            (
+                "def f():\n    engine = create_engine(URL)\n    try:\n"
+                "        x(engine)\n    finally:\n        engine.dispose()\n"
+            ),
             "def f():\n    x(engine)\n",
         ),
     ],
@@ -336,7 +396,10 @@ def test_a_pool_of_the_module_with_a_comment_in_its_call_keeps_that() -> None:
 
 
 def test_the_same_pool_in_two_functions_becomes_one() -> None:
-    text = HEAD + "# first\ndef f():\n    engine = create_engine(URL)\n    x(engine)\n\n\ndef g():\n    engine = create_engine(URL)\n"
+    text = HEAD + (
+        "# first\ndef f():\n    engine = create_engine(URL)\n"
+        "    x(engine)\n\n\ndef g():\n    engine = create_engine(URL)\n"
+    )
     one, two = (edits_of(text, up, CALL, skip=skip) for skip in (0, 1))
     assert one
     assert two
@@ -349,7 +412,8 @@ def test_a_function_above_the_names_it_needs_is_no_home() -> None:
     text = "def f():\n    return create_engine(LATER)\n\n\nLATER = 1\n\n\ndef g():\n    return create_engine(LATER)\n"
     assert hoisted(text) is None
     assert hoisted(text, skip=1) == (
-        "def f():\n    return create_engine(LATER)\n\n\nLATER = 1\n\n\n_engine = create_engine(LATER)\n\n\ndef g():\n    return _engine\n"
+        "def f():\n    return create_engine(LATER)\n\n\nLATER = 1\n\n\n"
+        "_engine = create_engine(LATER)\n\n\ndef g():\n    return _engine\n"
     )
 
 
@@ -359,7 +423,10 @@ def test_a_function_above_the_names_it_needs_is_no_home() -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("unit", ["    ", "\t", "  "])
 def test_line_ends_and_indentation_are_kept(end: str, unit: str) -> None:
-    text = "class A:\n    def f(self):\n        engine = create_engine(\n            URL,\n        )\n        try:\n            x(engine)\n        finally:\n            engine.dispose()\n"
+    text = (
+        "class A:\n    def f(self):\n        engine = create_engine(\n            URL,\n        )\n"
+        "        try:\n            x(engine)\n        finally:\n            engine.dispose()\n"
+    )
     expected = "engine = create_engine(\n    URL,\n)\n\n\nclass A:\n    def f(self):\n        x(engine)\n"
     head, text, expected = (t.replace("    ", unit).replace("\n", end) for t in (HEAD, text, expected))
     assert hoisted(text, head=head) == expected

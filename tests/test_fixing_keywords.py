@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import libcst as cst
 import pytest
+from fixing_sites import Make, fixed
+
 from dbpool_lint.fixing.recipes import AddDictItems, AddKeywords, MergeKeywordDict, Recipe, ReplaceValue, Spot
-from fixing_sites import fixed
 
 
 def ping(spot: Spot) -> Recipe:
@@ -25,7 +26,7 @@ def cache(spot: Spot) -> Recipe:
 
 
 def named(spot: Spot) -> Recipe:
-    code = 'lambda: f"__asyncpg_{{uuid.uuid4}()}__"'
+    code = 'lambda: f"__asyncpg_{{{uuid.uuid4}()}}__"'
     return MergeKeywordDict(spot, "connect_args", (("name_func", code),), (("uuid", "uuid4"),))
 
 
@@ -201,6 +202,15 @@ def test_an_item_goes_behind_the_last_one(text: str, expected: str) -> None:
     assert fixed(expected, item, "{", cst.Dict) is None
 
 
+def test_a_key_may_be_given_as_code() -> None:
+    quoted: Make = lambda spot: AddDictItems(spot, (('"a"', "1"),))  # noqa: E731
+    assert fixed("d = {'a': 2}\n", quoted, "{", cst.Dict) == "d = {'a': 1}\n"
+    assert fixed("d = {'b': 2}\n", quoted, "{", cst.Dict) == "d = {'b': 2, 'a': 1}\n"
+    assert fixed("dict(a=2)\n", quoted, "dict(") == "dict(a=1)\n"
+    merged: Make = lambda spot: MergeKeywordDict(spot, "x", (('"a"', "1"),))  # noqa: E731
+    assert fixed("f()\n", merged, "f(") == 'f(x={"a": 1})\n'
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -230,7 +240,10 @@ def test_a_dict_call_gets_keywords(text: str, expected: str) -> None:
         ("f(connect_args=args or {})\n", 'f(connect_args={**(args or {}), "statement_cache_size": 0})\n'),
         ("f(connect_args=(args or {}))\n", 'f(connect_args={**(args or {}), "statement_cache_size": 0})\n'),
         ("f(connect_args=a if b else {})\n", 'f(connect_args={**(a if b else {}), "statement_cache_size": 0})\n'),
-        ("f(connect_args=(\n  args  # why\n))\n", 'f(connect_args={**(\n  args  # why\n), "statement_cache_size": 0})\n'),
+        (
+            "f(connect_args=(\n  args  # why\n))\n",
+            'f(connect_args={**(\n  args  # why\n), "statement_cache_size": 0})\n',
+        ),
         ("f(connect_args=args, **o)\n", 'f(connect_args={**args, "statement_cache_size": 0}, **o)\n'),
     ],
 )

@@ -8,12 +8,13 @@ import tokenize
 from collections.abc import Callable
 from itertools import count, takewhile
 
-from dbpool_lint.fixing.recipes import AddKeywords, AwaitCall, HoistToModule, Recipe, Spot, WrapInWith
-from dbpool_lint.fixing.rewrite import rewrite
 from fixing_sites import site_of, spot_of
 from hypothesis import given
 from hypothesis import strategies as st
 from trial import applied, comments
+
+from dbpool_lint.fixing.recipes import AddKeywords, AwaitCall, HoistToModule, Recipe, Spot, WrapInWith
+from dbpool_lint.fixing.rewrite import rewrite
 
 Lines = list[str]
 LAYOUT = frozenset({tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER})
@@ -59,7 +60,9 @@ simple = st.sampled_from(SIMPLE).map(moved)
 
 def compound(inner: st.SearchStrategy[Lines]) -> st.SearchStrategy[Lines]:
     body = st.lists(inner, min_size=1, max_size=4).map(lambda parts: [line for part in parts for line in part])
-    heads = st.sampled_from(["if x:", "for x in s.get():  # each", "with lock:", "while x:", "def g():", "async def h():"])
+    heads = st.sampled_from(
+        ["if x:", "for x in s.get():  # each", "with lock:", "while x:", "def g():", "async def h():"]
+    )
     tries = st.builds(lambda a, b: [*below("try:  # t", a), *below("finally:", b)], body, body)
     closing = body.map(lambda a: [*below("try:", a), "finally:  # end", "\t# why", "\ts.close()"])
     return st.builds(below, heads, body) | tries | closing
@@ -67,13 +70,17 @@ def compound(inner: st.SearchStrategy[Lines]) -> st.SearchStrategy[Lines]:
 
 statement = st.recursive(simple, compound, max_leaves=12)
 bodies = st.lists(statement, min_size=1, max_size=6).map(lambda parts: [line for part in parts for line in part])
-heads = st.sampled_from(["", "import time\n", "import asyncio\nimport time\n", '"""Doc."""\n\nfrom time import sleep\n'])
+heads = st.sampled_from(
+    ["", "import time\n", "import asyncio\nimport time\n", '"""Doc."""\n\nfrom time import sleep\n']
+)
 
 
 @st.composite
 def modules(draw: st.DrawFn) -> str:
     """A module with one function, all in one way to end lines and to indent."""
-    taken = draw(st.sampled_from(["s = Session()  # taken", "s: Session = (Session())", "s = Session(\n\t1,  # one\n)"]))
+    taken = draw(
+        st.sampled_from(["s = Session()  # taken", "s: Session = (Session())", "s = Session(\n\t1,  # one\n)"])
+    )
     lines = ["# f", "@deco", "async def f(x):", *(f"\t{line}" if line else line for line in [*taken.split("\n")])]
     lines += [f"\t{line}" if line else line for line in draw(bodies)]
     lines = [line.rpartition("\0")[2] for line in [*lines, "\tpass", "after = 1"]]

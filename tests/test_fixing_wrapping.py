@@ -6,8 +6,9 @@ import textwrap
 
 import libcst as cst
 import pytest
-from dbpool_lint.fixing.recipes import Recipe, Spot, WrapInWith
 from fixing_sites import fixed
+
+from dbpool_lint.fixing.recipes import Recipe, Spot, WrapInWith
 
 
 def plain(spot: Spot) -> Recipe:
@@ -156,27 +157,16 @@ def test_the_lines_to_the_last_use_go_below() -> None:
     )
 
 
-def test_what_came_from_it_counts_as_a_use() -> None:
-    assert wrapped("s = Session()\nrows = s.get()\nprint()\nuser = rows[0]\nprint(1)\nreturn user.name\nprint(2)\n") == (
-        "with Session() as s:\n    rows = s.get()\n    print()\n    user = rows[0]\n    print(1)\n    return user.name\nprint(2)\n"
+def test_what_was_read_from_it_is_used_behind_it() -> None:
+    assert wrapped("s = Session()\nrow = s.get()\n\nprint()\nreturn row.name\n") == (
+        "with Session() as s:\n    row = s.get()\n\nprint()\nreturn row.name\n"
     )
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "if y := s.get(): pass",
-        "for y in s.get(): pass",
-        "with s.begin() as y: pass",
-        "with s.begin() as (y, z): pass",
-        "y: list = s.get()",
-        "y += s.get()",
-        "def y(): s.get()",
-    ],
-)
-def test_whatever_binds_what_came_from_it_counts(line: str) -> None:
-    assert wrapped(f"s = Session()\n{line}\ny.z()\nprint()\n") == (
-        f"with Session() as s:\n    {line}\n    y.z()\nprint()\n"
+@pytest.mark.parametrize("line", ["y = Repository(s)", "y: R = Repository(session=s)", "def y(): s.get()"])
+def test_what_uses_it_later_counts_as_a_use(line: str) -> None:
+    assert wrapped(f"s = Session()\n{line}\nprint()\nz = y.z()\nprint(z)\n") == (
+        f"with Session() as s:\n    {line}\n    print()\n    z = y.z()\nprint(z)\n"
     )
 
 
@@ -211,14 +201,16 @@ def test_the_head_keeps_what_was_written(head: str, expected: str) -> None:
 
 def test_comments_and_blank_lines_move_along() -> None:
     assert wrapped("s = Session()\n\n# one\ns.get()  # two\n\nif x:\n    s.add()\n    # three\n# four\nprint()\n") == (
-        "with Session() as s:\n\n    # one\n    s.get()  # two\n\n    if x:\n        s.add()\n        # three\n# four\nprint()\n"
+        "with Session() as s:\n\n    # one\n    s.get()  # two\n\n"
+        "    if x:\n        s.add()\n        # three\n# four\nprint()\n"
     )
 
 
 def test_the_lines_of_a_string_stay_where_they_are() -> None:
-    text = 'def f(x):\n    s = Session()\n    s.run("""\nSELECT\n    1""", [\n        x,\n    ], f\'\'\'\n{x}\'\'\')\n'
+    text = "def f(x):\n    s = Session()\n    s.run(\"\"\"\nSELECT\n    1\"\"\", [\n        x,\n    ], f'''\n{x}''')\n"
     assert fixed(text, plain, "Session(") == (
-        'def f(x):\n    with Session() as s:\n        s.run("""\nSELECT\n    1""", [\n            x,\n        ], f\'\'\'\n{x}\'\'\')\n'
+        'def f(x):\n    with Session() as s:\n        s.run("""\n'
+        "SELECT\n    1\"\"\", [\n            x,\n        ], f'''\n{x}''')\n"
     )
 
 
@@ -242,7 +234,10 @@ def test_lines_less_indented_than_their_block_are_no_trap() -> None:
             "s = Session()\ndef g():\n    yield s.get()\nrun(g())",
             "with Session() as s:\n    def g():\n        yield s.get()\n    run(g())",
         ),
-        ("s = Session()\n@x\nclass A:\n    y = s.get()", "with Session() as s:\n    @x\n    class A:\n        y = s.get()"),
+        (
+            "s = Session()\n@x\nclass A:\n    y = s.get()",
+            "with Session() as s:\n    @x\n    class A:\n        y = s.get()",
+        ),
         (
             "for y in x:\n    s = Session()\n    if s.get(): break\n    continue",
             "for y in x:\n    with Session() as s:\n        if s.get(): break\n    continue",
@@ -272,9 +267,18 @@ def test_uses_that_end_with_the_block_are_wrapped(text: str, expected: str) -> N
             "s = Session()\ntry:\n    s.a()\nfinally:\n    s.close()\n    print()",
             "with Session() as s:\n    try:\n        s.a()\n    finally:\n        s.close()\n        print()",
         ),
-        ("s = Session()\ntry:\n    s.a()\nfinally: s.close()", "with Session() as s:\n    try:\n        s.a()\n    finally: s.close()"),
-        ("s = Session()\ntry: s.a()\nfinally:\n    s.close()", "with Session() as s:\n    try: s.a()\n    finally:\n        s.close()"),
-        ("s = Session()\ntry:\n    s.a('''\n1''')\nfinally:\n    s.close()", "with Session() as s:\n    s.a('''\n1''')"),
+        (
+            "s = Session()\ntry:\n    s.a()\nfinally: s.close()",
+            "with Session() as s:\n    try:\n        s.a()\n    finally: s.close()",
+        ),
+        (
+            "s = Session()\ntry: s.a()\nfinally:\n    s.close()",
+            "with Session() as s:\n    try: s.a()\n    finally:\n        s.close()",
+        ),
+        (
+            "s = Session()\ntry:\n    s.a('''\n1''')\nfinally:\n    s.close()",
+            "with Session() as s:\n    s.a('''\n1''')",
+        ),
         (
             "s = Session()\nif x:\n    s.close()\n    return\ns.a()\ns.close()  # done",
             "with Session() as s:\n    if x:\n        s.close()\n        return\n    s.a()\n    # done",
@@ -300,7 +304,11 @@ def test_closing_goes_with_the_block(text: str, expected: str) -> None:
         ("await pool.acquire()", "pool.acquire()", "pool.acquire()"),
         ("await engine.connect()", "engine.connect()", "engine.connect()"),
         ("await get_session()", "get_session()", "await get_session()"),
-        ("await psycopg.AsyncConnection.connect(x)", "psycopg.AsyncConnection.connect(", "await psycopg.AsyncConnection.connect(x)"),
+        (
+            "await psycopg.AsyncConnection.connect(x)",
+            "psycopg.AsyncConnection.connect(",
+            "await psycopg.AsyncConnection.connect(x)",
+        ),
     ],
 )
 def test_an_async_lease_is_awaited_by_its_with(value: str, code: str, head: str) -> None:

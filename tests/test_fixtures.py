@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import tomli
-from trial import configuration, fix, lint, places
+from trial import configuration, difference, fix, lint, places
 
 ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
@@ -51,7 +51,11 @@ def test_fixing_gives_the_fixed_tree_and_a_second_run_changes_nothing(applicatio
     from dbpool_lint.fixing import apply
 
     assert apply.commit(fix(copy)) == ()
-    assert _tree(copy) == _tree(application.with_name(f"{application.name}.fixed"))
+    found, expected = _tree(copy), _tree(application.with_name(f"{application.name}.fixed"))
+    assert found.keys() == expected.keys()
+    changes = (difference(expected[name].decode(), found[name].decode()) for name in found)
+    assert "".join(changes) == ""
+    assert found == expected
     assert fix(copy).changed == {}
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import tomli
@@ -17,7 +18,7 @@ from conftest import Project
 from flake8.main.cli import main as flake8_main
 from flake8.utils import stdin_get_value
 
-from dbpool_lint.flake8_plugin import LISTS, name_below
+from dbpool_lint.flake8_plugin import LISTS, Plugin, name_below
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"libcst", "sqlalchemy", "msgspec", "pathspec", "yaml", "rich", "click"}
@@ -122,7 +123,6 @@ def test_a_file_that_does_not_parse_is_left_to_flake8(project: Project) -> None:
         pytest.param("\ufeffimport time\n", id="byte order mark"),
         pytest.param("x = 1\r\ny = 2\r\n", id="other line ends"),
         pytest.param("x = '\x0c'\n", id="form feed"),
-        pytest.param("x = 1\0\n", id="NUL"),
         pytest.param(f"x = {'(' * 150}{')' * 150}\n", id="deep nesting"),
         pytest.param("# -*- coding: nonsense -*-\nx = 1\n", id="unknown encoding"),
     ],
@@ -144,15 +144,12 @@ def test_an_excluded_file_is_not_reported(project: Project, report: Report) -> N
     assert lines == ["app.py:5:5:DBP301"]
 
 
-def test_a_file_outside_the_root_is_not_reported(
-    project: Project, tmp_path: Path, report: Report
-) -> None:
-    root = project({"dbpool-lint.toml": "", "app.py": SLEEPY})
+def test_a_file_outside_the_root_is_not_reported(project: Project, tmp_path: Path, report: Report) -> None:
+    root = project({"app.py": SLEEPY})
     (tmp_path / "elsewhere.py").write_text(SLEEPY, encoding="utf-8")
-    config = ("--dbpool-config", str(root / "dbpool-lint.toml"))
-    _, lines = report(root, *config, "../elsewhere.py")
-    assert name_below(root, "../elsewhere.py") is None
-    assert [line for line in lines if "elsewhere" not in line] == []
+    assert report(root, "app.py") == (1, ["app.py:5:5:DBP301"])
+    assert Plugin.project.findings("app.py", [])
+    assert Plugin.project.findings("../elsewhere.py", []) == ()
 
 
 def test_a_link_counts_as_where_it_leads(tmp_path: Path) -> None:
@@ -195,6 +192,14 @@ def test_one_file_is_judged_with_the_project_around_it(project: Project) -> None
     root = project(PROJECT)
     assert by_flake8(root, "shop/routes.py") == by_command_line(root, "shop/routes.py")
     assert by_flake8(root, "shop/routes.py") == [("shop/routes.py", 10, 10, "DBP301")]
+
+
+def test_a_file_that_git_ignores_is_judged_where_it_is_named(project: Project) -> None:
+    root = project({**PROJECT, ".gitignore": "naps.py\n"})
+    named = ("shop/naps.py", "shop/db.py")
+    assert by_flake8(root, "-j2", *named) == by_command_line(root, *named)
+    assert ("shop/naps.py", 5, 5, "DBP301") in by_flake8(root, *named)
+    assert by_flake8(root) == by_command_line(root)
 
 
 def test_the_message_starts_with_the_code_and_the_name(project: Project) -> None:
@@ -338,11 +343,10 @@ def test_the_project_is_judged_once_for_all_of_its_files(
 ) -> None:
     from dbpool_lint import pipeline
 
-    judged: list[object] = []
-    lint = pipeline.lint
-    monkeypatch.setattr(pipeline, "lint", lambda *args, **kwargs: (judged.append(args), lint(*args, **kwargs))[1])
-    report(project(PROJECT), ".")
-    assert len(judged) == 1
+    lint = mock.Mock(wraps=pipeline.lint)
+    monkeypatch.setattr(pipeline, "lint", lint)
+    assert report(project(PROJECT), ".")[0] == 1
+    assert lint.call_count == 1
 
 
 def test_the_plugin_names_itself(project: Project) -> None:

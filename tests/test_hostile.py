@@ -85,7 +85,7 @@ def _params(cases: dict[str, bytes]) -> pytest.MarkDecorator:
 def _run(root: Path, *options: str) -> Any:
     """The JSON report of a run over `root`; a traceback, a crash or a hang fails the test."""
     command = [sys.executable, "-m", "dbpool_lint", "--output-format", "json", *options, "."]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False)
     assert done.returncode in {0, 1, 2}, done.stderr[-2000:] or f"exit code {done.returncode}"
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stdout + done.stderr

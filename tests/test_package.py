@@ -157,14 +157,26 @@ def test_every_exit_code_stands_in_the_readme() -> None:
     assert re.findall(r"^\| (\d) \|", codes, re.MULTILINE) == ["0", "1", "2", "3"]
 
 
+def shown(kind: str) -> str:
+    """The text of the one block of the README that is marked as `kind`."""
+    [text] = re.findall(rf"^```\w+ {kind}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    return str(text)
+
+
+def test_the_report_shown_in_the_readme_is_the_one_that_is_given(project: Project) -> None:
+    command = [sys.executable, "-m", "dbpool_lint", "app.py"]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    root = project({"app.py": shown("before")})
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=variables)
+    assert done.stdout.startswith(shown("report"))
+    assert "5 findings in 1 file." in done.stdout
+
+
 def test_the_fix_shown_in_the_readme_is_the_one_that_is_made(project: Project) -> None:
-    before, after = (re.search(rf"```python {which}\n(.*?)```", README, re.DOTALL) for which in ("before", "after"))
-    assert before
-    assert after
-    root = project({"app.py": before[1]})
-    outcome = fix(root)
-    assert {name: text for name, (_, text) in outcome.changed.items()} == {"app.py": after[1]}
-    assert lint(project({"app.py": after[1]})).findings == ()
+    outcome = fix(project({"app.py": shown("before")}))
+    assert {name: text for name, (_, text) in outcome.changed.items()} == {"app.py": shown("after")}
+    assert len(fix(project({"app.py": shown("before")}), unsafe=False).applied) == 3
+    assert lint(project({"app.py": shown("after")})).findings == ()
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from programs import Program, programs, sources
-from trial import applied, comments, fix, lint, plant
+from trial import applied, comments, difference, fix, lint, plant
 
 from dbpool_lint.model import Edit, Finding, Result, Safety, Source
 
@@ -79,7 +79,8 @@ def _check(files: dict[str, bytes]) -> None:
         _no_fault(before)
         for finding in before.findings:
             _finding_is_honest(finding, before.texts[finding.name])
-        _fix_is_what_the_edits_say(root, before)
+        for code in sorted({finding.code for finding in before.findings if finding.fix}):
+            _fix_is_what_the_edits_say(root, code)
         _second_run_is_quiet(root, files)
 
 
@@ -94,7 +95,7 @@ def _finding_is_honest(finding: Finding, source: Source) -> None:
     if finding.fix is None:
         return
     fixed = applied(source.text, finding.fix.edits)
-    assert _parses(fixed.encode()), fixed
+    assert _parses(fixed.encode(source.encoding)), f"{finding.code}:\n{difference(source.text, fixed)}"
     assert fixed != source.text
     assert all(_is_tight(edit, source.text) for edit in finding.fix.edits), finding
     if finding.fix.safety is Safety.SAFE and finding.code != "DBP002":
@@ -102,37 +103,27 @@ def _finding_is_honest(finding: Finding, source: Source) -> None:
 
 
 def _is_tight(edit: Edit, text: str) -> bool:
-    """An edit restates no whole line that was there: neither its first nor its last."""
+    """An edit restates no whole line that was there: neither its first, nor its last but for the end of a string."""
     old, new = (t.splitlines(keepends=True) for t in (text[edit.start : edit.end], edit.text))
     if len(old) < 2 or len(new) < 2:
         return True
-    return old[0] != new[0] and old[-1] != new[-1]
+    return old[0] != new[0] and (old[-1] != new[-1] or "'''" in edit.text or '"""' in edit.text)
 
 
-def _fix_is_what_the_edits_say(root: Path, before: Result) -> None:
-    """Where the edits of the first round are all that is needed, the product's text is ours."""
-    outcome = fix(root)
+def _fix_is_what_the_edits_say(root: Path, code: str) -> None:
+    """Where the product made just the fixes of the first round, its texts are what these say."""
+    before, outcome = lint(root, [code]), fix(root, [code])
     assert [p for p in outcome.problems if p.ours] == []
     _no_fault(outcome.result)
-    texts = {name: _all_applied(before, name) for name in {f.name for f in before.findings if f.fix}}
-    assert outcome.changed.keys() <= before.texts.keys()
-    if any(text is None for text in texts.values()):
-        return
-    ours = {name: text for name, text in texts.items() if text is not None}
-    if not any(f.fix for f in lint(root, overlay=ours).findings):
+    if set(outcome.applied) == {finding for finding in before.findings if finding.fix}:
+        names = {finding.name for finding in outcome.applied}
+        ours = {name: _all_applied(before, name) for name in names}
         assert {name: text for name, (_, text) in outcome.changed.items()} == ours
 
 
-def _all_applied(before: Result, name: str) -> str | None:
-    fixes = [f.fix for f in before.findings if f.name == name and f.fix]
-    edits = {edit for fix_ in fixes for edit in fix_.edits}
-    starts = [edit.start for edit in edits]
-    if len(starts) != len(set(starts)):
-        return None
-    try:
-        return applied(before.texts[name].text, sorted(edits))
-    except ValueError:
-        return None
+def _all_applied(before: Result, name: str) -> str:
+    fixes = [finding.fix for finding in before.findings if finding.name == name]
+    return applied(before.texts[name].text, [edit for fix_ in fixes if fix_ for edit in fix_.edits])
 
 
 def _second_run_is_quiet(root: Path, files: dict[str, bytes]) -> None:

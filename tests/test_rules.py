@@ -15,7 +15,7 @@ import libcst as cst
 import pytest
 from prose import Case, pages
 from respell import respelled
-from trial import Fixed, Trials, comments, places
+from trial import Fixed, Trials, comments, difference, places
 
 from dbpool_lint.model import Finding
 
@@ -26,7 +26,7 @@ _PAGES, _MALFORMED = pages()
 _CASES = [case for page in _PAGES for case in page.cases]
 _ABOUT_COMMENTS = frozenset({"DBP001", "DBP002"})
 _RUBBISH = re.compile(
-    r"(?<![=\w])(?<!= )(?<!is )None\b"  # a value that was not there
+    r"(?<![=\w])(?<!= )(?<!is )(?<!to )None\b"  # a value that was not there
     r"|<[A-Za-z_][^<>]*>"  # <Name object at 0x…>, <lambda>
     r"|(?<![/=])\{[\w.!:]*\}"  # a placeholder nobody filled
     r"|\b(?:Spot|Span|Fact|Kind)\("
@@ -89,8 +89,9 @@ def test_nothing_is_our_own_fault(case: Case, trials: Trials) -> None:
 
 @reported_case
 def test_fixed_texts_parse(case: Case, trials: Trials) -> None:
-    for path, text in _fixed(case, trials).changed.items():
-        assert _parses(text), f"{path}:\n{text}"
+    fixed = _fixed(case, trials)
+    for path, text in fixed.changed.items():
+        assert _parses(text), difference(fixed.before[path], text)
 
 
 @reported_case

@@ -6,6 +6,7 @@ The product is imported only when something is asked of it, so that tests are co
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import io
 import itertools
 import tokenize
@@ -117,3 +118,9 @@ def comments(text: str) -> Counter[str]:
     """Every comment of a Python text with how often it stands there, by the standard library's tokenizer."""
     tokens = tokenize.generate_tokens(io.StringIO(text, newline="").readline)
     return Counter(token.string for token in tokens if token.type == tokenize.COMMENT)
+
+
+def difference(before: str, after: str) -> str:
+    """What to show of two texts when a check fails."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    return "".join(difflib.unified_diff(old, new, "before", "after"))

@@ -191,19 +191,14 @@ def is_selected(settings: Settings, code: str, name: str, *, default: bool = Tru
     return wanted > _closeness(settings.ignore, code, name)
 
 
-def check_selectors(configuration: Configuration | Settings, known: Mapping[str, str]) -> None:
-    """Raise SettingsError for the first selector that stands for no rule of `known` (code -> name).
-
-    Given a Configuration the error names the file and the line, given bare Settings it cannot.
-    """
-    settings = configuration if isinstance(configuration, Settings) else configuration.settings
-    origin = None if isinstance(configuration, Settings) else configuration.origin
-    for keys, selector in _selectors(settings):
+def check_selectors(configuration: Configuration, known: Mapping[str, str]) -> None:
+    """Raise SettingsError for the first selector that stands for no rule of `known` (code -> name)."""
+    for keys, selector in _selectors(configuration.settings):
         if any(matches(selector, code, name) for code, name in known.items()):
             continue
         near = hint(selector, (*known, *known.values()))
         message = f"unknown rule `{selector}` in `{dotted(keys)}`{near}"
-        document = _document(origin) if origin else None
+        document = _document(configuration.origin) if configuration.origin else None
         # what the file does not say, the command line did
         if document is None or selector not in (document.value(*keys) or ()):
             raise SettingsError(None, 0, message)

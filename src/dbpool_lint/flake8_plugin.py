@@ -16,7 +16,7 @@ from dbpool_lint import __version__
 if TYPE_CHECKING:
     import argparse
     import ast
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from flake8.options.manager import OptionManager
 
@@ -91,25 +91,23 @@ class Project:
             raise ExecutionError(f"dbpool-lint: {error}") from error
 
     def _reported(self, name: str, filename: str, lines: Sequence[str]) -> Iterator[Finding]:
-        result = self._unsaved(name, lines) if self._is_stdin(filename) else self._whole
+        unsaved = "-" in self._options.filenames and filename == self._options.stdin_display_name
+        result = self._judged([name], {name: "".join(lines)}) if unsaved else self._saved
         for finding in result.findings:
             if finding.name == name and not _left_to_flake8(finding, result.texts.get(name)):
                 yield finding
 
-    def _is_stdin(self, filename: str) -> bool:
-        return "-" in self._options.filenames and filename == self._options.stdin_display_name
-
     @cached_property
-    def _whole(self) -> Result:
-        from dbpool_lint.pipeline import lint
+    def _saved(self) -> Result:
+        named = (name_below(self._configuration.root, path) for path in self._options.filenames or ["."])
+        return self._judged([name for name in named if name is not None], {})
 
-        return lint([self._configuration.root], self._configuration)
-
-    def _unsaved(self, name: str, lines: Sequence[str]) -> Result:
+    def _judged(self, names: Sequence[str], overlay: Mapping[str, str]) -> Result:
+        """What is found at and below these names, of files or folders, with the whole project in view."""
         from dbpool_lint.pipeline import lint
 
         root = self._configuration.root
-        return lint([root / name], self._configuration, overlay={name: "".join(lines)})
+        return lint([root / name for name in names], self._configuration, overlay=overlay)
 
     @cached_property
     def _configuration(self) -> Configuration:

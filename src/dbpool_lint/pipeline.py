@@ -62,6 +62,8 @@ class Workspace:
 
     def lint(self, overlay: Mapping[str, str]) -> Result:
         """Run all stages up to the report."""
+        from dbpool_lint.facts.contexts import is_test
+        from dbpool_lint.facts.model import Context
         from dbpool_lint.rules import registry
 
         check_selectors(self._configuration, registry.known())
@@ -69,8 +71,9 @@ class Workspace:
         judged = self._judged(overlay)
         problems = list(self._project().problems)
         sources = self._sources(judged, overlay, problems)
+        overrides = [(matcher([pattern], "contexts"), Context(chosen)) for pattern, chosen in settings.contexts.items()]
         with _deep_recursion():
-            library = Library(sources, self._outlines)
+            library = Library(sources, self._outlines, lambda name: is_test(name, overrides))
             names = Names(library)
             extra = frozenset((*settings.blocking_calls, *settings.session_factories, *settings.entry_points))
             chosen = Slicer(names, library.users, extra).slice(library.seeded(seeds(extra)))

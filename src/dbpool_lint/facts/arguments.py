@@ -174,7 +174,8 @@ class Reader:
             return Table(complete=False)
         table = self.table(*place, depth + 1)
         if isinstance(place[1], Module):
-            self._changes(name, [s for _, s in place[1].body()], place[1], table, depth)
+            body = [statement for piece in place[1].pieces.values() for statement in piece.body]
+            self._changes(name, body, place[1], table, depth)
         return table
 
     def _local(self, name: str, owner: Function, depth: int) -> Table:
@@ -189,24 +190,30 @@ class Reader:
                 table.complete = False
         if param is not None:
             table.complete = False
-        self._changes(name, list(walking.statements(owner.node.body)), owner, table, depth)
+        self._changes(name, owner.node.body, owner, table, depth)
         return table
 
-    def _changes(self, name: str, body: list[facts.Stmt], scope: Scope, table: Table, depth: int) -> None:
-        """`options["x"] = 1`, `options.update(x=1)`, `options |= {...}`."""
-        for statement in body:
+    def _changes(self, name: str, body: Iterable[facts.Stmt], scope: Scope, table: Table, depth: int) -> None:
+        """`options["x"] = 1`, `options.update(x=1)`, `options |= {...}`: what always runs replaces what was there."""
+        for statement, conditional in walking.ordered(body):
+            change = Table()
             if isinstance(statement, facts.Assign):
                 for target in statement.targets:
                     if isinstance(target, facts.Item) and _is_name(target.base, name):
                         key = walking.literal(target.index)
                         if isinstance(key, str):
-                            table.add(key, (statement.value, scope))
+                            change.add(key, (statement.value, scope))
                         else:
-                            table.complete = False
+                            change.complete = False
             elif isinstance(statement, facts.Augment) and _is_name(statement.target, name):
-                table.take(self.table(statement.value, scope, depth + 1))
+                change = self.table(statement.value, scope, depth + 1)
             elif isinstance(statement, facts.Evaluate):
-                self._updated(name, statement.value, scope, table, depth)
+                self._updated(name, statement.value, scope, change, depth)
+            if not conditional:
+                for key in change.entries:
+                    table.entries.pop(key, None)
+            change.display = None
+            table.take(change)
 
     def _updated(self, name: str, fact: facts.Expr, scope: Scope, table: Table, depth: int) -> None:
         if not isinstance(fact, facts.Call) or not isinstance(fact.func, facts.Attr):

@@ -9,7 +9,7 @@ from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.classes import bases_of, lookup
 from dbpool_lint.facts.evaluate import Evaluator, returned
-from dbpool_lint.facts.project import Function, Scope
+from dbpool_lint.facts.project import Class, Function, Scope
 from dbpool_lint.facts.values import External, Instance, Kinded, Object, Routine, Type, Value
 from dbpool_lint.knowledge import frameworks
 
@@ -18,12 +18,13 @@ from dbpool_lint.knowledge import frameworks
 class Edge:
     """`caller` runs `callee` at `fact`; `how` is "call", "construct", "depends", "property", "decorated" or "hands on".
 
-    Only "call", "construct" and "property" run the callee there and then.
+    Only "call", "construct" and "property" run the callee there and then. `certain`: it can be no other function.
     """
 
     callee: Function
     fact: walking.Fact
     how: str
+    certain: bool = True
 
 
 def edges(evaluator: Evaluator, function: Function) -> tuple[Edge, ...]:
@@ -47,8 +48,9 @@ def _edges(evaluator: Evaluator, function: Function) -> Iterator[Edge]:
 
 def _of_fact(evaluator: Evaluator, fact: walking.Fact, scope: Function) -> Iterator[Edge]:
     if isinstance(fact, facts.Call):
-        for value in evaluator.values(fact.func, scope):
-            yield from _of_value(evaluator, value, fact)
+        values = evaluator.values(fact.func, scope)
+        for value in values:
+            yield from _of_value(evaluator, value, fact, len(values) == 1)
         yield from _handed_on(evaluator, fact, scope)
     elif isinstance(fact, facts.Attr):
         for value in evaluator.values(fact.base, scope):
@@ -61,18 +63,16 @@ def _of_fact(evaluator: Evaluator, fact: walking.Fact, scope: Function) -> Itera
                     yield from _entering(evaluator, value, item)
 
 
-def _of_value(evaluator: Evaluator, value: Value, fact: facts.Call) -> Iterator[Edge]:
+def _of_value(evaluator: Evaluator, value: Value, fact: facts.Call, certain: bool) -> Iterator[Edge]:
     if isinstance(value, Routine):
-        yield Edge(value.function, fact, "call")
+        yield Edge(value.function, fact, "call", certain)
     elif isinstance(value, Type):
-        for name in ("__new__", "__init__", "__post_init__"):
-            made = lookup(evaluator, value.cls, name)
-            if made is not None:
-                yield Edge(made, fact, "construct")
+        for made in makers(evaluator, value.cls):
+            yield Edge(made, fact, "construct", certain)
     elif isinstance(value, Instance):
         called = lookup(evaluator, value.cls, "__call__")
         if called is not None:
-            yield Edge(called, fact, "call")
+            yield Edge(called, fact, "call", certain)
 
 
 def _handed_on(evaluator: Evaluator, fact: facts.Call, scope: Function) -> Iterator[Edge]:
@@ -108,11 +108,20 @@ def depended(evaluator: Evaluator, function: Function) -> Iterator[Edge]:
         for fact in (param.default, param.annotation):
             if fact is not None:
                 yield from dependencies(evaluator, fact, outside)
+        if param.default is not None and param.annotation is not None:
+            yield from _by_annotation(evaluator, param.default, param.annotation, outside)
     for decorator in function.node.decorators:
         if isinstance(decorator, facts.Call):
             for keyword in decorator.keywords:
                 if keyword.name == "dependencies":
                     yield from dependencies(evaluator, keyword.value, outside)
+
+
+def _by_annotation(evaluator: Evaluator, default: facts.Expr, annotation: facts.Expr, scope: Scope) -> Iterator[Edge]:
+    """`uow: UnitOfWork = Depends()` needs the class that the annotation names."""
+    if isinstance(default, facts.Call) and evaluator.dependency(default, scope) == ():
+        for value in evaluator.values(annotation, scope):
+            yield from _needed(evaluator, value, default)
 
 
 def dependencies(evaluator: Evaluator, fact: facts.Expr, scope: Scope, depth: int = 0) -> Iterator[Edge]:
@@ -132,8 +141,7 @@ def _needed(evaluator: Evaluator, value: Value, fact: facts.Call) -> Iterator[Ed
     if isinstance(value, Routine):
         yield Edge(value.function, fact, "depends")
     elif isinstance(value, Type):
-        made = lookup(evaluator, value.cls, "__init__")
-        if made is not None:
+        for made in makers(evaluator, value.cls):
             yield Edge(made, fact, "depends")
     elif isinstance(value, Instance):
         called = lookup(evaluator, value.cls, "__call__")
@@ -176,11 +184,36 @@ def called_outside(evaluator: Evaluator, fact: facts.Call, scope: Scope) -> froz
     return frozenset(names)
 
 
-def constructed(evaluator: Evaluator, fact: facts.Call, scope: Scope) -> bool:
-    """Whether a call makes an object of a class of the project that keeps one object of itself (a singleton)."""
-    for value in evaluator.values(fact.func, scope):
-        if isinstance(value, Type):
-            for owner in bases_of(evaluator, value.cls):
-                if "__new__" in owner.methods or any(k.name == "metaclass" for k in owner.node.keywords):
-                    return True
-    return False
+def _is_single(evaluator: Evaluator, cls: Class) -> bool:
+    """Whether a metaclass of the class may hand out the object that is there already."""
+    return any(k.name == "metaclass" for owner in bases_of(evaluator, cls) for k in owner.node.keywords)
+
+
+def makers(evaluator: Evaluator, cls: Class) -> Iterator[Function]:
+    """The methods that making an object of a class runs; none for a singleton that is there already."""
+    if _is_single(evaluator, cls):
+        return
+    new = lookup(evaluator, cls, "__new__")
+    if new is not None:
+        yield new
+    for name in ("__init__", "__post_init__"):
+        made = lookup(evaluator, cls, name)
+        # Python runs `__init__` again on the object that `__new__` has kept, unless it looks before it works
+        if made is not None and (new is None or not _looks_first(made)):
+            yield made
+
+
+def _looks_first(function: Function) -> bool:
+    own = function.node.params[0].name if function.node.params else ""
+    tests = (s.test for s in walking.statements(function.node.body) if isinstance(s, facts.If))
+    return any(own in walking.names(test) for test in tests)
+
+
+def constructed_classes(evaluator: Evaluator, function: Function) -> Iterator[tuple[Class, walking.Fact]]:
+    """The classes of the project whose objects a function makes, and where."""
+    for fact in walking.body_of(function.node):
+        if isinstance(fact, facts.Call):
+            for value in evaluator.values(fact.func, function):
+                if isinstance(value, Type) and not _is_single(evaluator, value.cls):
+                    if lookup(evaluator, value.cls, "__new__") is None:
+                        yield value.cls, fact

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts.project import Class, Function
-from dbpool_lint.facts.values import External, Type
-
-if TYPE_CHECKING:
-    from dbpool_lint.facts.evaluate import Evaluator
+from dbpool_lint.facts.values import Evaluates, External, Type
 
 _MOST = 50
 
 
-def bases_of(evaluator: Evaluator, cls: Class) -> tuple[Class, ...]:
+def bases_of(evaluator: Evaluates, cls: Class) -> tuple[Class, ...]:
     """The class itself and its bases in the project, nearest first, each once."""
     key = ("bases", id(cls))
     memory = evaluator.project.memory
@@ -34,7 +29,7 @@ def bases_of(evaluator: Evaluator, cls: Class) -> tuple[Class, ...]:
     return found
 
 
-def _direct(evaluator: Evaluator, cls: Class) -> list[Class]:
+def _direct(evaluator: Evaluates, cls: Class) -> list[Class]:
     scope = cls.parent or cls.module
     values = (v for base in cls.node.bases for v in evaluator.values(_plain(base), scope))
     return [value.cls for value in values if isinstance(value, Type)]
@@ -44,7 +39,7 @@ def _plain(base: facts.Expr) -> facts.Expr:
     return base.base if isinstance(base, facts.Item) else base
 
 
-def outside_bases(evaluator: Evaluator, cls: Class) -> frozenset[str]:
+def outside_bases(evaluator: Evaluates, cls: Class) -> frozenset[str]:
     """Dotted names of the classes outside the project that a class derives from, directly or through its bases."""
     return frozenset(
         value.name
@@ -55,6 +50,6 @@ def outside_bases(evaluator: Evaluator, cls: Class) -> frozenset[str]:
     )
 
 
-def lookup(evaluator: Evaluator, cls: Class, name: str) -> Function | None:
+def lookup(evaluator: Evaluates, cls: Class, name: str) -> Function | None:
     """The method an object of the class would run."""
     return next((owner.methods[name] for owner in bases_of(evaluator, cls) if name in owner.methods), None)

@@ -12,15 +12,25 @@ Override = tuple[Callable[[str], bool], Context]
 """A test of file names from the settings, and the context it stands for."""
 
 
+def is_test(name: str, overrides: Iterable[Override] = ()) -> bool:
+    """Whether a file's name, or the settings, say that it holds tests: nothing is reported there."""
+    for matches, chosen in overrides:
+        if matches(name):
+            return chosen is Context.TEST
+    *folders, file = name.split("/")
+    in_tests = any(folder.lower() in signs.TEST_FOLDERS for folder in folders)
+    return in_tests or signs.TEST_FILE.match(file) is not None
+
+
 def context(outline: Outline, overrides: Iterable[Override], imported: bool, endless: bool) -> Context:
     """The context of a module. `imported`: another module of the project imports it; `endless`: it loops for ever."""
     for matches, chosen in overrides:
         if matches(outline.name):
             return chosen
+    if is_test(outline.name):
+        return Context.TEST
     *folders, file = outline.name.split("/")
     parts = frozenset(folder.lower() for folder in folders)
-    if parts & signs.TEST_FOLDERS or signs.TEST_FILE.match(file):
-        return Context.TEST
     packages = _packages(outline)
     if parts & signs.MIGRATION_FOLDERS or (packages & signs.MIGRATION_IMPORTS and _migrates(outline)):
         return Context.MIGRATION

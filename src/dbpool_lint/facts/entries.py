@@ -11,7 +11,7 @@ from dbpool_lint.facts.calls import depended, dependencies
 from dbpool_lint.facts.classes import outside_bases
 from dbpool_lint.facts.evaluate import Evaluator
 from dbpool_lint.facts.project import Class, Function, Module, Scope
-from dbpool_lint.facts.values import External, Instance, Object, Routine, Value
+from dbpool_lint.facts.values import External, Instance, Object, Routine, Value, names_of
 from dbpool_lint.knowledge import frameworks
 
 
@@ -54,7 +54,7 @@ def decorated_as(evaluator: Evaluator, function: Function) -> str:
     for decorator in function.node.decorators:
         func = decorator.func if isinstance(decorator, facts.Call) else decorator
         for value in evaluator.values(func, outside):
-            if isinstance(value, External) and _named(evaluator, value.name):
+            if any(_named(evaluator, name) for name in names_of(value)):
                 return "route"
         if isinstance(func, facts.Attr) and func.name in frameworks.REQUEST_DECORATORS:
             if any(is_app(evaluator, value) for value in evaluator.values(func.base, outside)):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.values import UNKNOWN, External, Literal, Object, Value, Values
-
-if TYPE_CHECKING:
-    from dbpool_lint.facts.evaluate import Evaluator
-    from dbpool_lint.facts.project import Scope
+from dbpool_lint.facts.classes import outside_bases
+from dbpool_lint.facts.project import Class, Scope
+from dbpool_lint.facts.values import UNKNOWN, Evaluates, External, Literal, Object, Value, Values
 
 _GETTERS = frozenset({"os.getenv", "os.environ.get", "environ.get"})
 _READERS = frozenset(
@@ -24,10 +20,13 @@ _READERS = frozenset(
 )
 _CONVERTERS = {"builtins.int": int, "builtins.float": float, "builtins.str": str}
 _FALSY_TEXT = frozenset({"", "0", "false", "no", "off", "f", "n"})
+SETTINGS_CLASSES = frozenset(
+    {"pydantic.BaseSettings", "pydantic_settings.BaseSettings", "pydantic_settings.main.BaseSettings"}
+)
 _FIELDS = frozenset({"pydantic.Field", "pydantic.fields.Field", "dataclasses.field"})
 
 
-def variable(evaluator: Evaluator, fact: facts.Expr, scope: Scope) -> Values | None:
+def variable(evaluator: Evaluates, fact: facts.Expr, scope: Scope) -> Values | None:
     """The default of an expression that reads the environment; None when it does no such thing.
 
     A variable without a default is unknown. `int(...)` and the like around one convert it.
@@ -51,7 +50,7 @@ def variable(evaluator: Evaluator, fact: facts.Expr, scope: Scope) -> Values | N
     return None
 
 
-def key_of(evaluator: Evaluator, fact: facts.Call | facts.Item, scope: Scope) -> str:
+def key_of(evaluator: Evaluates, fact: facts.Call | facts.Item, scope: Scope) -> str:
     """The environment variable that an expression reads, or ""."""
     if variable(evaluator, fact, scope) is None:
         return ""
@@ -60,7 +59,22 @@ def key_of(evaluator: Evaluator, fact: facts.Call | facts.Item, scope: Scope) ->
     return name if isinstance(name, str) else ""
 
 
-def _default(evaluator: Evaluator, fact: facts.Call, scope: Scope, position: int) -> Values:
+def of_settings(evaluator: Evaluates, cls: Class, name: str) -> Values:
+    """What the project's own `.env` files give to a field of a pydantic settings class; empty when they give nothing."""
+    given = evaluator.project.deployment.variable(name.upper())
+    if not given or not outside_bases(evaluator, cls) & SETTINGS_CLASSES:
+        return ()
+    return tuple(Literal(_read(text), default=True) for text in given)
+
+
+def _read(text: str) -> str | int | bool:
+    lowered = text.strip().lower()
+    if lowered in ("true", "false", "yes", "no", "on", "off"):
+        return lowered in ("true", "yes", "on")
+    return int(lowered) if lowered.lstrip("-").isdigit() and lowered.isascii() and len(lowered) < 10 else text
+
+
+def _default(evaluator: Evaluates, fact: facts.Call, scope: Scope, position: int) -> Values:
     keyword = next((k.value for k in fact.keywords if k.name == "default"), None)
     given = keyword if keyword is not None else (fact.args[position] if len(fact.args) > position else None)
     if given is None:

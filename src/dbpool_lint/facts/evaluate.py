@@ -25,6 +25,7 @@ from dbpool_lint.facts.values import (
     kept,
     kinds,
     merged,
+    names_of,
 )
 from dbpool_lint.knowledge import frameworks
 from dbpool_lint.knowledge.kinds import ANNOTATED, CALLED, MADE_BY, METHODS, Kind
@@ -59,6 +60,7 @@ class Evaluator:
     _known: dict[tuple[int, int], Values] = field(default_factory=dict)
     _busy: set[tuple[int, int]] = field(default_factory=set)
     _results: dict[int, Values] = field(default_factory=dict)
+    _guessed: dict[tuple[int, int], Values] = field(default_factory=dict)
     _cuts: int = 0
 
     def values(self, fact: facts.Expr, scope: Scope) -> Values:
@@ -66,6 +68,9 @@ class Evaluator:
         key = (id(fact), id(scope))
         if key in self._known:
             return self._known[key]
+        if key in self._guessed:
+            self._cuts += 1  # whoever uses a guess has one as well
+            return self._guessed[key]
         if key in self._busy or len(self._busy) > _DEEPEST:
             self._cuts += 1
             return _NOTHING
@@ -75,8 +80,12 @@ class Evaluator:
             found = self._evaluate(fact, scope)
         finally:
             self._busy.discard(key)
-        if not self._busy or self._cuts == cuts:  # what a cut circle left unknown may be known from elsewhere
+        if not self._busy:
+            self._guessed.clear()  # what a cut circle left unknown may be known when asked for from elsewhere
+        if not self._busy or self._cuts == cuts:
             self._known[key] = found
+        else:
+            self._guessed[key] = found
         return found
 
     def _evaluate(self, fact: facts.Expr, scope: Scope) -> Values:
@@ -176,7 +185,7 @@ class Evaluator:
         """What one binding gives its name."""
         if bound.how == "value" and bound.value is not None:
             values = self.values(bound.value, scope)
-            if bound.annotation is not None and not kinds(values):
+            if bound.annotation is not None and UNKNOWN in values:
                 values = merged(values, self.annotated(bound.annotation, scope))
             return values
         if bound.how == "annotated" and bound.annotation is not None:
@@ -328,7 +337,8 @@ class Evaluator:
             found.extend(kept(self.values(value, function)) for function, value in owner.stored.get(name, ()))
             if name in owner.attributes:
                 found.append(kept(self._bindings(owner.attributes[name], owner)))
-        settled = merged(*found)
+        given = environment.of_settings(self, cls, name)
+        settled = given or merged(*found)
         certain = tuple(v for v in settled if v is not UNKNOWN)
         return certain or _NOTHING
 
@@ -366,6 +376,8 @@ class Evaluator:
             kind = self.kind_of_class(value.cls)
             return (Kinded(kind, fresh=True),) if kind else (Instance(value.cls),)
         if isinstance(value, Routine):
+            if any(name in self.project.settings.session_factories for name in names_of(value)):
+                return (Kinded(Kind.SESSION, fresh=True),)
             return self.outcome(value.function)
         if isinstance(value, Kinded):
             if value.kind is Kind.SCOPED:
@@ -379,6 +391,8 @@ class Evaluator:
         kind = MADE_BY.get(name)
         if kind is not None:
             return (Kinded(self._factory_kind(kind, fact, scope), fresh=True),)
+        if name == "typing.cast" and len(fact.args) == 2:
+            return self.values(fact.args[1], scope)
         if name in frameworks.RUN_COROUTINE and fact.args:
             return self.values(fact.args[0], scope)
         if name == "functools.partial" and fact.args:

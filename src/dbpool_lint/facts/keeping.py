@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.calls import constructed
 from dbpool_lint.facts.entries import is_app
 from dbpool_lint.facts.evaluate import Evaluator
-from dbpool_lint.facts.project import Function
+from dbpool_lint.facts.project import Class, Function
 from dbpool_lint.facts.values import External, ModuleOf, Type, Value
 from dbpool_lint.knowledge import frameworks
 
@@ -19,6 +18,8 @@ _CLOSING = frozenset({"dispose", "close", "close_all", "closeall", "wait_closed"
 
 def is_cached(evaluator: Evaluator, function: Function) -> bool:
     """Whether decorators make a function keep what it returned the first time."""
+    if _is_per_request(evaluator, function.owner) and function.has_decorator("cached_property"):
+        return False  # kept by an object that is gone with the request
     for decorator, name in zip(function.node.decorators, evaluator.decorator_names(function), strict=True):
         if name in frameworks.CACHES:
             return True
@@ -29,10 +30,19 @@ def is_cached(evaluator: Evaluator, function: Function) -> bool:
     return False
 
 
+def per_request(evaluator: Evaluator) -> set[int]:
+    """The classes, by identity, whose objects are made anew for each request, as far as is known by now."""
+    found = evaluator.project.memory.setdefault("classes made for each request", set())
+    assert isinstance(found, set)
+    return found
+
+
+def _is_per_request(evaluator: Evaluator, cls: Class | None) -> bool:
+    return cls is not None and id(cls) in per_request(evaluator)
+
+
 def is_kept(evaluator: Evaluator, fact: walking.Fact, function: Function) -> bool:
     """Whether the value of an expression outlives the call of the function that evaluates it."""
-    if isinstance(fact, facts.Call) and constructed(evaluator, fact, function):
-        return True
     derived = _derived(fact, function)
     return any(
         outlives(evaluator, target, function, derived)
@@ -52,6 +62,17 @@ def _derived(fact: walking.Fact, function: Function) -> frozenset[str]:
                 if _carries(value, fact, names):
                     names.add(target.id)
         grew = len(names) > before
+    return frozenset(names)
+
+
+def _holders(fact: walking.Fact, function: Function) -> frozenset[str]:
+    """Local names that hold the very value, not something made with it."""
+    names: set[str] = set()
+    for target, value in _stores(function):
+        while isinstance(value, facts.Await):
+            value = value.value
+        if value is fact and isinstance(target, facts.Name):
+            names.add(target.id)
     return frozenset(names)
 
 
@@ -91,11 +112,24 @@ def outlives(
 ) -> bool:
     """Whether what is stored in `target` stays when the function is done: globals, classes, objects, app state."""
     if isinstance(target, facts.Name):
-        return target.id in function.global_names or _is_nonlocal(target.id, function)
+        named = target.id in function.global_names or _is_nonlocal(target.id, function)
+        return named and _asked_for(target.id, function)
     if isinstance(target, facts.Item):
         return _place_outlives(evaluator, target.base, function, derived)
     if isinstance(target, facts.Attr):
         return _place_outlives(evaluator, target.base, function, derived)
+    return False
+
+
+def _asked_for(name: str, function: Function) -> bool:
+    """Whether a function looks at a global before it fills it; one that is assigned on every call keeps nothing."""
+    for fact in walking.body_of(function.node):
+        if isinstance(fact, (facts.If, facts.While, facts.Choice)) and name in walking.names(fact.test):
+            return True
+        if isinstance(fact, facts.Logic) and any(name in walking.names(part) for part in fact.operands[:-1]):
+            return True
+        if isinstance(fact, facts.Try) and any(name in walking.names(statement) for statement in fact.body):
+            return True
     return False
 
 
@@ -113,14 +147,15 @@ def _place_outlives(evaluator: Evaluator, base: facts.Expr, function: Function, 
     first = chain[0]
     if function.owner is not None and function.is_method and first == function.node.params[0].name:
         # what an object keeps from its constructor lives as long as the object: its maker decides
-        return len(chain) > 1 or function.node.name not in ("__init__", "__post_init__")
+        made_anew = _is_per_request(evaluator, function.owner)
+        return len(chain) > 1 or (not made_anew and function.node.name not in ("__init__", "__post_init__"))
     if _is_application_state(chain):
         return True
     if first in derived or (first in function.bound and first not in function.global_names):
         return any(_is_lasting(evaluator, value) for value in evaluator.values(base, function))
     if function.param(first) is not None:
         return any(_is_lasting(evaluator, value) for value in evaluator.values(base, function))
-    return not any(_is_per_request(value) for value in evaluator.name(first, function))
+    return not any(_is_request_proxy(value) for value in evaluator.name(first, function))
 
 
 def _is_application_state(chain: list[str]) -> bool:
@@ -131,7 +166,7 @@ def _is_lasting(evaluator: Evaluator, value: Value) -> bool:
     return isinstance(value, (Type, ModuleOf)) or is_app(evaluator, value)
 
 
-def _is_per_request(value: Value) -> bool:
+def _is_request_proxy(value: Value) -> bool:
     """Flask's `g`, `request` and the like look like globals and live for one request."""
     if isinstance(value, External):
         return value.name in ("flask.g", "flask.request", "flask.session", "quart.g", "quart.request")
@@ -140,7 +175,7 @@ def _is_per_request(value: Value) -> bool:
 
 def is_disposed(fact: walking.Fact, function: Function) -> bool:
     """Whether a function closes, in a `finally` or by `with`, the pool that it made at `fact`."""
-    names = _derived(fact, function)
+    names = _holders(fact, function)
     for statement in walking.statements(function.node.body):
         if isinstance(statement, facts.Try):
             for inner in walking.within(statement.final):

@@ -40,15 +40,36 @@ def leaked(evaluator: Evaluator, function: Function) -> Iterator[Taken]:
         kind = taken_by(evaluator, fact, function)
         if kind is None:
             continue
+        if isinstance(fact.func, facts.Name) and _is_emptied(fact.func.id, function):
+            continue
         name = _holder(fact, around)
         if name is None:
-            continue
-        lease = Taken(fact, kind, name, function)
-        if name == "":
+            if _is_only_lent(evaluator, fact, around, function):
+                yield Taken(fact, kind, "", function)
+        elif name == "":
             if _is_thrown_away(fact, around):
-                yield lease
+                yield Taken(fact, kind, name, function)
         elif not _settled(evaluator, function, name):
-            yield lease
+            yield Taken(fact, kind, name, function)
+
+
+def _is_emptied(registry: str, function: Function) -> bool:
+    """`Registry.remove()` closes what `Registry()` gave."""
+    return any(
+        isinstance(f, facts.Attr) and f.name in _CLOSING and _is_name(f.base, registry)
+        for f in walking.everything(function.node.body)
+    )
+
+
+def _is_only_lent(evaluator: Evaluator, fact: facts.Expr, around: dict[int, walking.Fact], function: Function) -> bool:
+    """`query(Session())`: the lease is handed to a function of the project that only uses it."""
+    parent = around.get(id(fact))
+    if isinstance(parent, facts.Keyword) and parent.name:
+        call = around.get(id(parent))
+        return isinstance(call, facts.Call) and not _passing_settles(evaluator, call, fact, parent.name, function, 0)
+    if isinstance(parent, facts.Call) and parent.func is not fact:
+        return not _passing_settles(evaluator, parent, fact, None, function, 0)
+    return False
 
 
 def taken_by(evaluator: Evaluator, fact: facts.Call, function: Function) -> Kind | None:
@@ -64,7 +85,8 @@ def taken_by(evaluator: Evaluator, fact: facts.Call, function: Function) -> Kind
 def _holder(fact: facts.Expr, around: dict[int, walking.Fact]) -> str | None:
     """The variable a lease is assigned to, "" when it is used on the spot, None when it is managed or handed away."""
     parent = around.get(id(fact))
-    while isinstance(parent, facts.Await):
+    while isinstance(parent, facts.Await) or _is_last_resort(parent, fact):
+        assert isinstance(parent, (facts.Await, facts.Logic))
         fact, parent = parent, around.get(id(parent))
     if isinstance(parent, facts.Assign):
         target = parent.targets[0] if len(parent.targets) == 1 else None
@@ -74,6 +96,11 @@ def _holder(fact: facts.Expr, around: dict[int, walking.Fact]) -> str | None:
     if isinstance(parent, facts.Attr) and parent.base is fact:
         return ""
     return "" if isinstance(parent, facts.Evaluate) else None
+
+
+def _is_last_resort(parent: walking.Fact | None, fact: walking.Fact) -> bool:
+    """`given or Session()`"""
+    return isinstance(parent, facts.Logic) and parent.op == "or" and parent.operands[-1] is fact
 
 
 def _is_thrown_away(fact: facts.Expr, around: dict[int, walking.Fact]) -> bool:
@@ -153,18 +180,24 @@ def _use_settles(
     if isinstance(parent, (facts.If, facts.While, facts.Assert, facts.Compare, facts.Delete)):
         return False
     if isinstance(parent, facts.Logic):
-        return not _is_test(parent, around)
+        return not (_is_test(parent, around) or _falls_back(parent, fact.id, around))
     if isinstance(parent, facts.Call) and parent.func is not fact:
-        return _passing_settles(evaluator, parent, fact.id, None, function, depth)
+        return _passing_settles(evaluator, parent, fact, None, function, depth)
     if isinstance(parent, facts.Keyword):
         call = around.get(id(parent))
         if isinstance(call, facts.Call) and parent.name:
-            return _passing_settles(evaluator, call, fact.id, parent.name, function, depth)
+            return _passing_settles(evaluator, call, fact, parent.name, function, depth)
     return True  # returned, yielded, awaited, entered, put into a display, unpacked …
 
 
 def _only_binds(parent: facts.Assign, fact: facts.Name) -> bool:
     return any(target is fact for target in parent.targets)
+
+
+def _falls_back(fact: facts.Logic, name: str, around: dict[int, walking.Fact]) -> bool:
+    """`session = session or Session()`: the variable keeps what it holds."""
+    parent = around.get(id(fact))
+    return isinstance(parent, facts.Assign) and all(_is_name(target, name) for target in parent.targets)
 
 
 def _is_test(fact: facts.Logic, around: dict[int, walking.Fact]) -> bool:
@@ -195,7 +228,7 @@ def _attribute_settles(attribute: facts.Attr, around: dict[int, walking.Fact]) -
 
 
 def _passing_settles(
-    evaluator: Evaluator, call: facts.Call, name: str, keyword: str | None, function: Function, depth: int
+    evaluator: Evaluator, call: facts.Call, lease: facts.Expr, keyword: str | None, function: Function, depth: int
 ) -> bool:
     """Whether a call that gets the lease closes or keeps it. Functions of the project are looked into."""
     values = evaluator.values(call.func, function)
@@ -204,26 +237,26 @@ def _passing_settles(
     for value in values:
         if not isinstance(value, Routine):
             return True
-        if _callee_settles(evaluator, value, call, name, keyword, depth):
+        if _callee_settles(evaluator, value, call, lease, keyword, depth):
             return True
     return not values
 
 
 def _callee_settles(
-    evaluator: Evaluator, value: Routine, call: facts.Call, name: str, keyword: str | None, depth: int
+    evaluator: Evaluator, value: Routine, call: facts.Call, lease: facts.Expr, keyword: str | None, depth: int
 ) -> bool:
     callee = value.function
-    key = ("settles", id(callee), keyword or tuple(i for i, a in enumerate(call.args) if _is_name(a, name)))
+    key = ("settles", id(callee), keyword or tuple(i for i, a in enumerate(call.args) if a is lease), value.bound)
     memory = evaluator.project.memory
     if key in memory:
         return bool(memory[key])
     memory[key] = False  # a function that only hands the lease to itself does not settle it
-    memory[key] = settles = _parameter_settles(evaluator, value, call, name, keyword, depth)
+    memory[key] = settles = _parameter_settles(evaluator, value, call, lease, keyword, depth)
     return settles
 
 
 def _parameter_settles(
-    evaluator: Evaluator, value: Routine, call: facts.Call, name: str, keyword: str | None, depth: int
+    evaluator: Evaluator, value: Routine, call: facts.Call, lease: facts.Expr, keyword: str | None, depth: int
 ) -> bool:
     callee = value.function
     if callee.node.generator or (evaluator.decorator_names(callee) and not _only_known_decorators(evaluator, callee)):
@@ -235,7 +268,7 @@ def _parameter_settles(
     else:
         if any(isinstance(arg, facts.Star) for arg in call.args):
             return True
-        places = [i + offset for i, arg in enumerate(call.args) if _is_name(arg, name)]
+        places = [i + offset for i, arg in enumerate(call.args) if arg is lease]
         params = [plain[place].name for place in places if place < len(plain)]
     return not params or releases(evaluator, callee, frozenset(params), depth + 1)
 

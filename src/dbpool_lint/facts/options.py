@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.arguments import Argument, Place, Reader, Table, all_calls
-from dbpool_lint.facts.pools import Creation, is_disposed_here, is_local_file, is_used_once, keeps, statement_of, url_of
+from dbpool_lint.facts.pools import (
+    Creation,
+    is_disposed_here,
+    is_for_tests,
+    is_local_file,
+    is_second_try,
+    is_used_once,
+    keeps,
+    statement_of,
+    stays_inside,
+    url_of,
+)
 from dbpool_lint.facts.project import Bound, Class, Function, Module, Scope
 from dbpool_lint.facts.urls import Urls, urls
 from dbpool_lint.facts.values import UNKNOWN, External, Kinded, Literal, Values
@@ -20,6 +31,8 @@ from dbpool_lint.fixing.recipes import AddDictItems, AddKeywords, Recipe, Replac
 from dbpool_lint.knowledge.kinds import Kind
 from dbpool_lint.knowledge.vocabulary import MIDDLEWARE
 
+_HACKS = frozenset({"apply_driver_hacks", "apply_pool_defaults", "_apply_driver_defaults"})
+_LEGACY = {"pool_recycle": "SQLALCHEMY_POOL_RECYCLE"}
 _URI, _OPTIONS = "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS"
 
 
@@ -77,7 +90,9 @@ def sites(reader: Reader, creations: tuple[Creation, ...]) -> Iterator[Site]:
 def _matters(reader: Reader, made: Creation) -> bool:
     if keeps(reader, made) is not True or is_disposed_here(made) or is_used_once(made):
         return False
-    return not is_local_file(reader, made)
+    if stays_inside(reader.evaluator, made):
+        return False
+    return not (is_local_file(reader, made) or is_for_tests(reader, made) or is_second_try(reader, made))
 
 
 def _of_engine(reader: Reader, made: Creation) -> Site:
@@ -192,28 +207,37 @@ def _flask(reader: Reader) -> Iterator[Site]:
     extension = list(_extension_options(reader))
     if _hacked(modules):
         return
+    uris = [s for s in settings if s.key == _URI and not _is_testing(s)]
+    found = urls(reader, tuple((s.fact, s.scope) for s in uris))
+    if found.only_sqlite:
+        return
     for setting in given:
-        yield _options_site(reader, setting)
+        place = (setting.fact, setting.scope)
+        yield from _dict_site(reader, _module(setting.scope), setting.spot, _OPTIONS, (place,), found)
     for call, scope, argument in extension:
-        if argument.places:
-            yield _extension_site(reader, call, scope, argument)
+        spot = Spot(statement_of(call, scope), call.at)
+        yield from _dict_site(reader, _module(scope), spot, "SQLAlchemy", argument.places, found)
     if given or any(not argument.absent for _, _, argument in extension):
         return
-    for setting in settings:
-        if setting.key == _URI and not _is_testing(setting):
-            found = urls(reader, ((setting.fact, setting.scope),))
-            if not found.only_sqlite and walking.literal(setting.fact) is not None:
-                module = _module(setting.scope)
-                yield Site(module, setting.spot, _URI, found, lambda name: Argument((), True), _no_recipe)
+    for setting in uris:
+        found = urls(reader, ((setting.fact, setting.scope),))
+        if not found.only_sqlite and walking.literal(setting.fact) is not None:
+            yield Site(_module(setting.scope), setting.spot, _URI, found, _legacy(setting.scope), _no_recipe)
+
+
+def _legacy(scope: Scope) -> Callable[[str], Argument]:
+    """Flask-SQLAlchemy 2 had settings of their own for some options; whether they count depends on its version."""
+    bound = scope.attributes if isinstance(scope, Class) else scope.bound
+
+    def option(name: str) -> Argument:
+        return Argument((), _LEGACY.get(name) not in bound)
+
+    return option
 
 
 def _hacked(modules: list[Module]) -> bool:
     """A subclass that sets driver options itself, in code that is not read here."""
-    return any(
-        "apply_driver_hacks" in c.methods or "_apply_driver_defaults" in c.methods
-        for m in modules
-        for c in m.all_classes
-    )
+    return any(_HACKS & c.methods.keys() for module in modules for c in module.all_classes)
 
 
 def _extension_options(reader: Reader) -> Iterator[tuple[facts.Call, Scope, Argument]]:
@@ -224,17 +248,12 @@ def _extension_options(reader: Reader) -> Iterator[tuple[facts.Call, Scope, Argu
                 yield call, scope, reader.argument(call, scope, "engine_options")
 
 
-def _options_site(reader: Reader, setting: _Setting) -> Site:
-    place = (setting.fact, setting.scope)
-    return _dict_site(reader, _module(setting.scope), setting.spot, _OPTIONS, (place,))
+def _dict_site(
+    reader: Reader, module: Module, spot: Spot, what: str, places: tuple[Place, ...], found: Urls
+) -> Iterator[Site]:
+    if not places or _in_dict(reader, places, "poolclass").places:
+        return
 
-
-def _extension_site(reader: Reader, call: facts.Call, scope: Scope, argument: Argument) -> Site:
-    spot = Spot(statement_of(call, scope), call.at)
-    return _dict_site(reader, _module(scope), spot, "SQLAlchemy", argument.places)
-
-
-def _dict_site(reader: Reader, module: Module, spot: Spot, what: str, places: tuple[Place, ...]) -> Site:
     def option(name: str) -> Argument:
         return _in_dict(reader, places, name)
 
@@ -247,7 +266,7 @@ def _dict_site(reader: Reader, module: Module, spot: Spot, what: str, places: tu
             return ()
         return (AddDictItems(Spot(statement_of(*display), display[0].at), ((f'"{name}"', code),)),)
 
-    return Site(module, spot, what, Urls((), False), option, recipes)
+    yield Site(module, spot, what, found, option, recipes)
 
 
 def _settings(module: Module) -> Iterator[_Setting]:
@@ -300,3 +319,23 @@ def _is_testing(setting: _Setting) -> bool:
         return False
     bounds = setting.scope.attributes.get("TESTING", ())
     return any(walking.literal(bound.value) is True for bound in bounds)
+
+
+def pings_itself(module: Module) -> bool:
+    """Whether the module listens for checkouts and refuses dead connections with `DisconnectionError`."""
+    listens = any(
+        walking.literal(arg) in ("checkout", "engine_connect")
+        for function in module.all_functions
+        for decorator in function.node.decorators
+        if isinstance(decorator, facts.Call)
+        for arg in decorator.args
+    )
+    raised = (
+        f for function in module.all_functions for f in walking.body_of(function.node) if isinstance(f, facts.Raise)
+    )
+    return listens and any("DisconnectionError" in _mentioned(fact) for fact in raised)
+
+
+def _mentioned(fact: walking.Fact) -> frozenset[str]:
+    attributes = (inner.name for inner in walking.everything([fact]) if isinstance(inner, facts.Attr))
+    return walking.names(fact) | frozenset(attributes)

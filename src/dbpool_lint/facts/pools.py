@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -170,9 +171,93 @@ def needs_request(evaluator: Evaluator, made: Creation) -> bool:
     return False
 
 
+_TEST_WORD = re.compile(r"(?:^|_)test(?:s|ing)?(?:_|$)", re.IGNORECASE)
+
+
+def is_for_tests(reader: Reader, made: Creation) -> bool:
+    """Whether the names in the URL argument say that the engine is for the tests of an application."""
+    for fact, _ in reader.argument(made.call, made.scope, "url", 0).places:
+        for inner in walking.within([fact]):
+            name = inner.id if isinstance(inner, facts.Name) else inner.name if isinstance(inner, facts.Attr) else ""
+            if _TEST_WORD.search(name):
+                return True
+    return False
+
+
+def is_second_try(reader: Reader, made: Creation) -> bool:
+    """Whether it stands where pool options were refused, as SQLite's pools do: `except TypeError`."""
+    body = made.scope.node.body if not isinstance(made.scope, Module) else tuple(s for _, s in made.scope.body())
+    for statement in walking.statements(body):
+        for handler in statement.handlers if isinstance(statement, facts.Try) else ():
+            if handler.types is not None and walking.names(handler.types) & {"TypeError", "ArgumentError"}:
+                if any(fact is made.call for fact in walking.within(handler.body)):
+                    return True
+    return False
+
+
+def stays_inside(evaluator: Evaluator, made: Creation) -> bool:
+    """Whether an engine is used up in the function that makes it: it is not returned, stored, or handed to the project.
+
+    Such an engine does not live long enough for its connections to grow stale.
+    """
+    function = made.function
+    if function is None or function.node.generator or _loops(function):
+        return False
+    around = walking.parents(function.node.body)
+    names = {""}
+    parent = around.get(id(made.call))
+    while isinstance(parent, facts.Await):
+        parent = around.get(id(parent))
+    if isinstance(parent, facts.Assign):
+        if not all(isinstance(target, facts.Name) for target in parent.targets):
+            return False
+        names = {target.id for target in parent.targets if isinstance(target, facts.Name)}
+        if names & function.global_names:
+            return False
+    elif not isinstance(parent, facts.Attr):
+        return False
+    uses = (f for f in walking.everything(function.node.body) if isinstance(f, facts.Name) and f.id in names)
+    return all(_stays(evaluator, use, around, function) for use in uses)
+
+
+def _loops(function: Function) -> bool:
+    return any(isinstance(s, facts.While) for s in walking.statements(function.node.body))
+
+
+def _stays(evaluator: Evaluator, use: facts.Name, around: dict[int, walking.Fact], function: Function) -> bool:
+    parent = around.get(id(use))
+    if isinstance(parent, (facts.Attr, facts.Assign, facts.If, facts.Logic, facts.Compare)):
+        return not (isinstance(parent, facts.Assign) and parent.value is use)
+    call = around.get(id(parent)) if isinstance(parent, facts.Keyword) else parent
+    if not isinstance(call, facts.Call):
+        return False
+    made_of = around.get(id(call))
+    if isinstance(made_of, (facts.Return, facts.Yield)):
+        return False
+    if isinstance(call.func, facts.Attr) and call.func.name in ("create_all", "drop_all", "reflect"):
+        return True
+    values = evaluator.values(call.func, function)
+    used = [v.name for v in values if isinstance(v, External)]
+    return bool(used) and all(name in _USING for name in used)
+
+
+_USING = frozenset(
+    {
+        "sqlalchemy.inspect",
+        "sqlalchemy.orm.Session",
+        "sqlmodel.Session",
+        "sqlalchemy.ext.asyncio.AsyncSession",
+        "sqlmodel.ext.asyncio.session.AsyncSession",
+        "pandas.read_sql",
+        "pandas.read_sql_query",
+        "pandas.read_sql_table",
+    }
+)
+
+
 def is_disposed_here(made: Creation) -> bool:
     """Whether the function that makes an engine disposes it again: one use, then gone."""
-    if made.function is None:
+    if made.function is None or made.function.node.generator:
         return False
     for fact in walking.body_of(made.function.node):
         if isinstance(fact, facts.Call) and isinstance(fact.func, facts.Attr) and fact.func.name == "dispose":

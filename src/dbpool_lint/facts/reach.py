@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.calls import Edge, edges
+from dbpool_lint.facts.calls import Edge, constructed_classes, edges
 from dbpool_lint.facts.entries import Entry
 from dbpool_lint.facts.evaluate import Evaluator
-from dbpool_lint.facts.keeping import is_cached, is_kept
+from dbpool_lint.facts.keeping import is_cached, is_kept, per_request
 from dbpool_lint.facts.project import Function
+from dbpool_lint.knowledge import frameworks
 
 _LONGEST = 30
 
@@ -38,6 +39,22 @@ def request_paths(evaluator: Evaluator, entries: tuple[Entry, ...]) -> dict[int,
 
     Functions that keep what they made, and calls whose result is kept, are not passed: what lies behind them runs once.
     """
+    known = per_request(evaluator)
+    while True:
+        found = _paths(evaluator, entries)
+        made = {
+            id(cls)
+            for function in evaluator.project.functions()
+            if id(function) in found
+            for cls, fact in constructed_classes(evaluator, function)
+            if not is_kept(evaluator, fact, function)
+        }
+        if made <= known:
+            return found
+        known |= made
+
+
+def _paths(evaluator: Evaluator, entries: tuple[Entry, ...]) -> dict[int, Path]:
     found: dict[int, Path] = {}
     # routes first: the way from a route tells more than the bare fact that something is a dependency
     for first in (True, False):
@@ -70,16 +87,23 @@ def _passes(evaluator: Evaluator, edge: Edge, caller: Function) -> bool:
 
 
 def sync_calls(evaluator: Evaluator, function: Function) -> Iterator[Edge]:
-    """The plain functions that a function runs itself, there and then, on the same thread."""
+    """The plain functions that a function runs itself for certain, there and then, on the same thread."""
     for edge in edges(evaluator, function):
         node = edge.callee.node
-        if edge.how in ("call", "construct", "property") and not node.asynchronous and not node.generator:
-            if not _is_manager(evaluator, edge.callee):
+        if (
+            edge.certain
+            and edge.how in ("call", "construct", "property")
+            and not node.asynchronous
+            and not node.generator
+        ):
+            if not _runs_elsewhere(evaluator, edge.callee):
                 yield edge
 
 
-def _is_manager(evaluator: Evaluator, function: Function) -> bool:
-    return any(name.startswith("contextlib.") for name in evaluator.decorator_names(function))
+def _runs_elsewhere(evaluator: Evaluator, function: Function) -> bool:
+    """Whether calling a function only makes a context manager, or hands its work to a thread."""
+    names = evaluator.decorator_names(function)
+    return any(name.startswith("contextlib.") or name in frameworks.THREAD_CALLS for name in names)
 
 
 class Sinks:

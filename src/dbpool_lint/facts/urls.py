@@ -14,14 +14,11 @@ from dbpool_lint.facts import model as facts
 from dbpool_lint.facts.arguments import Place, Reader
 from dbpool_lint.facts.classes import outside_bases
 from dbpool_lint.facts.evaluate import returned
-from dbpool_lint.facts.project import Class, Function, Scope
+from dbpool_lint.facts.project import Class, Function, Module, Scope
 from dbpool_lint.facts.values import External, Instance, Literal, Object, Routine, Type
 
 _DEEPEST = 12
 _HOLE = "{}"
-_SETTINGS_CLASSES = frozenset(
-    {"pydantic.BaseSettings", "pydantic_settings.BaseSettings", "pydantic_settings.main.BaseSettings"}
-)
 _URL = re.compile(
     r"^(?P<dialect>[A-Za-z][\w]*)(?:\+(?P<driver>[\w{}]+))?://"
     r"(?:[^@/]*@)?(?P<host>\[[^\]]*\]|[^:/?]*)?(?::(?P<port>\d+|\{\}))?(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?$",
@@ -45,7 +42,7 @@ class Url:
 
     @property
     def is_sqlite(self) -> bool:
-        return self.dialect == "sqlite"
+        return self.dialect in ("sqlite", "duckdb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +188,11 @@ def _one(reader: Reader, fact: facts.Expr | None, scope: Scope, depth: int) -> s
 
 def _replaced(reader: Reader, fact: facts.Call, func: facts.Attr, scope: Scope, depth: int) -> Iterator[str]:
     old, new = (walking.literal(arg) for arg in fact.args[:2]) if len(fact.args) >= 2 else (None, None)
+    if func.name == "replace" and isinstance(new, str) and "://" in new:
+        yield f"{new}{_HOLE}"  # who rewrites a scheme expects that scheme
     for text in _texts(reader, func.base, scope, depth + 1):
         if func.name == "replace" and isinstance(old, str) and isinstance(new, str):
-            yield text.replace(old, new) if text != _HOLE else (f"{new}{_HOLE}" if "://" in new else _HOLE)
+            yield text.replace(old, new)
         else:
             yield text
 
@@ -204,6 +203,11 @@ def _named(reader: Reader, fact: facts.Expr, scope: Scope, depth: int) -> Iterat
         for value in reader.evaluator.values(fact.base, scope):
             if isinstance(value, (Instance, Type)):
                 yield from _of_class(reader, value.cls, fact.name, depth)
+    if isinstance(fact, facts.Name) and isinstance(scope, Module) and len(scope.bound.get(fact.id, ())) > 1:
+        for bound in scope.bound[fact.id]:
+            if bound.how == "value" and bound.value is not None:
+                yield from _texts(reader, bound.value, scope, depth + _DEEPEST // 3)
+        return
     place = reader.evaluator.assigned(fact, scope)
     if place is not None and place[0] is not fact:
         yield from _texts(reader, *place, depth + 1)
@@ -227,5 +231,5 @@ def _of_class(reader: Reader, cls: Class, name: str, depth: int) -> Iterator[str
             yield from _texts(reader, result, method, depth + 1)
     for function, stored in cls.stored.get(name, ()):
         yield from _texts(reader, stored, function, depth + 1)
-    if any(base in _SETTINGS_CLASSES for base in outside_bases(reader.evaluator, cls)):
+    if any(base in environment.SETTINGS_CLASSES for base in outside_bases(reader.evaluator, cls)):
         yield from reader.evaluator.project.deployment.variable(name.upper())

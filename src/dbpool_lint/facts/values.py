@@ -5,9 +5,12 @@ The answer is a tuple of possibilities; what cannot be settled is `UNKNOWN`, nev
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from dbpool_lint.facts.project import Class, Function
+from dbpool_lint.facts import model as facts
+from dbpool_lint.facts.project import Class, Function, Project, Scope
 from dbpool_lint.knowledge.kinds import Kind
 
 
@@ -107,3 +110,32 @@ def kept(values: Values) -> Values:
 def kinds(values: Values) -> frozenset[Kind]:
     """The kinds among the values."""
     return frozenset(value.kind for value in values if isinstance(value, Kinded))
+
+
+def names_of(value: Value) -> tuple[str, ...]:
+    """The dotted names by which settings may speak of a function or class, the shortest last."""
+    if isinstance(value, External):
+        return (value.name,)
+    if isinstance(value, Routine):
+        return tuple(_dotted(value.function.module.name, value.function.qualname))
+    if isinstance(value, Type):
+        return tuple(_dotted(value.cls.module.name, value.cls.qualname))
+    return ()
+
+
+def _dotted(module: str, name: str) -> Iterator[str]:
+    """`src/shop/db.py` is `src.shop.db` and, on a path that starts at `src`, `shop.db`."""
+    parts = module.removesuffix(".py").removesuffix("/__init__").split("/")
+    for start in range(len(parts)):
+        yield ".".join([*parts[start:], name])
+
+
+class Evaluates(Protocol):
+    """What modules below the evaluator may ask of it."""
+
+    @property
+    def project(self) -> Project: ...
+
+    def values(self, fact: facts.Expr, scope: Scope) -> Values:
+        """What an expression may be."""
+        ...

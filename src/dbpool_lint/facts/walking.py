@@ -62,6 +62,14 @@ def statements(body: Iterable[facts.Stmt]) -> Iterator[facts.Stmt]:
             yield from statements(block)
 
 
+def ordered(body: Iterable[facts.Stmt], conditional: bool = False) -> Iterator[tuple[facts.Stmt, bool]]:
+    """Every statement of a body as `statements` gives it, and whether it runs under a condition."""
+    for statement in body:
+        yield statement, conditional
+        for block in blocks(statement):
+            yield from ordered(block, conditional or not isinstance(statement, facts.With))
+
+
 def blocks(statement: facts.Stmt) -> Iterator[tuple[facts.Stmt, ...]]:
     """The blocks directly inside a compound statement, function and class bodies aside."""
     if isinstance(statement, (facts.If, facts.While, facts.For)):

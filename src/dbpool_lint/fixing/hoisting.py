@@ -13,13 +13,14 @@ from dbpool_lint.fixing import closing, scopes
 from dbpool_lint.fixing.layout import past
 from dbpool_lint.fixing.lines import Lines, span_of
 from dbpool_lint.fixing.recipes import HoistToModule
-from dbpool_lint.fixing.site import Refused, Site, above, line_ends, newline
+from dbpool_lint.fixing.site import Refused, Site, above, ends_line, line_ends, newline
 from dbpool_lint.model import Edit
 from dbpool_lint.sources.syntax import Places, preorder
 
 _FACTORIES = frozenset({"async_scoped_session", "async_sessionmaker", "scoped_session", "sessionmaker"})
 _TAKES_OVER = frozenset({"aclosing", "closing", "enter_async_context", "enter_context", "push", "push_async_exit"})
 _ALWAYS_THERE = frozenset({*dir(builtins), "__file__", "__name__", "__package__", "__spec__"})
+_SCOPES = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
 _RUNS_ONCE = (cst.FunctionDef, cst.With, cst.Try)
 
 
@@ -45,10 +46,11 @@ def hoist(site: Site, recipe: HoistToModule) -> tuple[Edit, ...]:
     if variable:
         _check_variable(made, variable)
     known = _known_global(made)
-    whole = variable is not None and known in {None, variable} and _is_movable(made, variable, known)
-    if assignment is None or variable is None or not whole:
-        return _in_place(made, known, variable)
-    return _moved(made, assignment, variable, known)
+    if assignment and variable and known in {None, variable} and _is_movable(made, variable):
+        new = variable if known or not _is_taken(made, variable) else _other_name(made, variable)
+        if new:
+            return _moved(made, assignment, variable, _Move(new, known is not None))
+    return _in_place(made, known, variable)
 
 
 def _made(site: Site, statement: int, number: int) -> _Made:
@@ -131,14 +133,24 @@ def _check_variable(made: _Made, variable: str) -> None:
         raise Refused
 
 
-def _is_movable(made: _Made, variable: str | None, known: str | None) -> bool:
-    """Can the assignment itself become the module's, under the same name?"""
-    if variable is None or variable.startswith("__"):
-        return False
-    if not known and (made.site.is_global(variable) or variable in _ALWAYS_THERE):
-        return False
+def _is_taken(made: _Made, variable: str) -> bool:
+    return made.site.is_global(variable) or variable in _ALWAYS_THERE
+
+
+def _other_name(made: _Made, variable: str) -> str | None:
+    """A free name for the global, where all uses of the variable in the function can be told to mean that."""
+    new = f"_{variable}"
+    nested = [node for node in preorder(made.function) if isinstance(node, (*_SCOPES, *scopes.COMPREHENSIONS))][1:]
+    if any(name.value == variable and binds for node in nested for name, binds in scopes.variables(node)):
+        return None
+    mentioned = (name.value for name, _ in scopes.variables(made.function))
+    return None if _is_taken(made, new) or new in mentioned else new
+
+
+def _is_movable(made: _Made, variable: str) -> bool:
+    """Can the assignment itself become the module's, so that the function goes on with the global?"""
     outer = list(scopes.functions_around(made.places, made.function))
-    if any(variable in scopes.bound(function) for function in outer):
+    if variable.startswith("__") or any(variable in scopes.bound(function) for function in outer):
         return False
     for parent, child in made.places.path(made.call):
         if parent is made.function:
@@ -204,33 +216,39 @@ def _new_name(made: _Made) -> str:
     return name
 
 
-def _moved(made: _Made, line: cst.SimpleStatementLine, variable: str, known: str | None) -> tuple[Edit, ...]:
-    """The assignment goes up, with the factories that follow it; the function uses the global under its name."""
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """The name that the pool has from now on, and whether the module has it already."""
+
+    name: str
+    known: bool
+
+
+def _moved(made: _Made, line: cst.SimpleStatementLine, variable: str, move: _Move) -> tuple[Edit, ...]:
+    """The assignment goes up, with the factories that follow it; the function uses the global."""
     small = line.body[0]
-    if isinstance(small, cst.AnnAssign) and not known:
+    if isinstance(small, cst.AnnAssign) and not move.known:
         _check_names(made, small.annotation)
-    going = [line, *(_factories(made, line, variable) if not known else ())]
+    going = [line, *(_factories(made, line, variable) if not move.known else ())]
     lines = Lines(made.places)
-    texts = []
-    for statement in going:
-        numbers = span_of(made.places, statement)
-        texts.append(_line_code(made, lines, numbers))
-        if known:
-            closing.remove(lines, [statement])
-        for number in () if known else numbers:
-            lines[number] = ""
+    if move.name != variable:
+        lines.rename((name for name, _ in scopes.variables(made.function) if name.value == variable), move.name)
+    if move.known:
+        closing.remove(lines, [line])
+    texts = [] if move.known else [_taken_out(lines, span_of(made.places, statement)) for statement in going]
     _close_gap(made, lines, line, going)
     _stop_disposing(made, lines, variable, going)
     edits = tuple(lines.edits())
-    return edits if known else (*edits, _global(made, "".join(texts), going))
+    return edits if move.known else (*edits, _global(made, "".join(texts), going))
 
 
-def _line_code(made: _Made, lines: Lines, numbers: range) -> str:
-    """The whole lines of a statement, comment included, at the margin."""
-    moved = Lines(made.places)
-    moved.dedent(numbers, "", lines.indentation(numbers.start))
-    text = "".join(moved[number] for number in numbers)
-    return text if any(True for _ in line_ends(text[-2:])) else text + lines.end(numbers.start)
+def _taken_out(lines: Lines, numbers: range) -> str:
+    """The whole lines of a statement, comment included, as they read at the margin; they are gone from `lines`."""
+    lines.dedent(numbers, "", lines.indentation(numbers.start))
+    text = "".join(lines[number] for number in numbers)
+    for number in numbers:
+        lines[number] = ""
+    return text if ends_line(text) else text + lines.end(numbers.start)
 
 
 def _block_of(made: _Made, line: cst.SimpleStatementLine) -> cst.IndentedBlock:
@@ -257,7 +275,7 @@ def _factories(made: _Made, line: cst.SimpleStatementLine, variable: str) -> Ite
             _check_names(made, value, besides=frozenset(known))
         except Refused:
             return
-        if not _is_movable(made, name, None):
+        if _is_taken(made, name) or not _is_movable(made, name):
             return
         known.add(name)
         yield statement

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import keyword
+import re
 from collections.abc import Sequence
 from typing import Union
 
@@ -54,7 +56,7 @@ def add_items(site: Site, recipe: AddDictItems) -> tuple[Edit, ...]:
     node = places.node(recipe.dict.node)
     if not isinstance(node, (cst.Dict, cst.Call)):
         raise Refused
-    return _with_items(places, node, recipe.items)
+    return _with_items(places, node, _by_key(recipe.items))
 
 
 def replace_value(site: Site, recipe: ReplaceValue) -> tuple[Edit, ...]:
@@ -215,14 +217,23 @@ def _display(items: Items) -> str:
 
 def _imported(site: Site, recipe: MergeKeywordDict) -> tuple[Items, tuple[Edit, ...]]:
     """The items with the names of other modules written as this file reaches them, and the imports to add."""
-    places, items = site.places(recipe.call.statement), recipe.items
-    call = places.node(recipe.call.node)
+    items = _by_key(recipe.items)
+    if not recipe.imports:
+        return items, ()
+    call = site.places(recipe.call.statement).node(recipe.call.node)
+    written = {"{{": "{", "}}": "}"}
     edits: list[Edit] = []
     for module, name in recipe.imports:
         code, added = imports.reach(site, recipe.call.statement, call, imports.Wanted(module, name, whole=False))
-        items = tuple((key, value.replace(f"{{{module}.{name}}}", code)) for key, value in items)
+        written[f"{{{module}.{name}}}"] = code
         edits.extend(added)
-    return items, tuple(edits)
+    pattern = re.compile("|".join(map(re.escape, written)))
+    return tuple((key, pattern.sub(lambda found: written[found.group()], code)) for key, code in items), tuple(edits)
+
+
+def _by_key(items: Items) -> Items:
+    """Items by what their keys say, whether that is given as code, `'"a"'`, or as it is, `a`."""
+    return tuple((ast.literal_eval(key) if key[:1] in {"'", '"'} else key, code) for key, code in items)
 
 
 def _parsed(code: str) -> cst.BaseExpression:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import libcst as cst
@@ -41,6 +41,13 @@ class Lines:
     def end(self, number: int) -> str:
         """How that line ends, or would if it were not the last."""
         return newline(self.places.chunk.text, sum(map(len, self._old[: number - self.first])))
+
+    def rename(self, names: Iterable[cst.Name], new: str) -> None:
+        """Write another name in the place of each of these; to be done before lines move."""
+        spans = sorted((self.places.span(name) for name in names), reverse=True)
+        for span in spans:
+            line = self[span.line]
+            self[span.line] = line[: span.column - 1] + new + line[span.end_column - 1 :]
 
     def indent(self, numbers: range, base: str, unit: str) -> None:
         for number in numbers:

@@ -45,7 +45,8 @@ class ReplaceValue:
 class MergeKeywordDict:
     """Put items into the dict given as keyword `name` of the call, making the keyword where it is missing.
 
-    `imports` are `(module, name)` pairs which the code of the items needs; `{module.name}` stands for it in the code.
+    `imports` are `(module, name)` pairs which the code of the items needs; `{module.name}` stands for it in
+    the code, and with imports `{{` and `}}` stand for braces, as in `str.format`.
     """
 
     call: Spot

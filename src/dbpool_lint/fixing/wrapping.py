@@ -33,6 +33,7 @@ _OUTLIVE = frozenset(
 _STACKS = frozenset({"aclosing", "callback", "closing", "enter_async_context", "enter_context", "push"})
 _HOLDERS = (cst.Tuple, cst.List, cst.Set, cst.Dict, cst.DictElement, cst.Element, cst.IfExp, cst.BooleanOperation)
 _FRAME = (cst.BaseSuite, cst.BaseStatement, cst.Lambda, cst.Module)
+_RECEIVERS = (cst.BaseStatement, cst.BaseSmallStatement, cst.NamedExpr, cst.WithItem, cst.Yield)
 _LAZY = (cst.Lambda, cst.GeneratorExp)
 
 
@@ -102,7 +103,7 @@ def _has_semicolon(line: cst.SimpleStatementLine) -> bool:
 
 
 def _inside(taking: _Taking) -> Sequence[cst.CSTNode]:
-    """The statements that go below: to where the author closes it, or to the last use of it or of what came from it."""
+    """The statements that go below: to where the author closes it, or to the last use of it or of what uses it."""
     following = taking.block.body[taking.index + 1 :]
     for index, statement in enumerate(following):
         if _closes(statement, taking.variable):
@@ -111,7 +112,7 @@ def _inside(taking: _Taking) -> Sequence[cst.CSTNode]:
     for index, statement in enumerate(following):
         if any(scopes.uses(statement, name) for name in names):
             last = index + 1
-            names.update(_derived(statement, names))
+            names.update(_using(statement, names))
     return following[:last]
 
 
@@ -121,24 +122,20 @@ def _closes(statement: cst.CSTNode, variable: str) -> bool:
     return closing.closes(statement, variable, closing.CLOSES)
 
 
-def _derived(statement: cst.CSTNode, names: set[str]) -> Iterator[str]:
-    """Variables that a statement makes out of these: rows and results do not outlive their session."""
+def _using(statement: cst.CSTNode, names: set[str]) -> Iterator[str]:
+    """Names of functions that use these variables later, and of objects made to hold them: `repo = Repository(s)`."""
     for node in preorder(statement):
-        value = node.iter if isinstance(node, cst.For) else getattr(node, "value", None)
-        if isinstance(node, (cst.Assign, cst.AnnAssign, cst.AugAssign, cst.NamedExpr, cst.For)) and value:
-            if any(scopes.uses(value, name) for name in names):
-                yield from (name.value for name, binds in scopes.variables(node, own=True) if binds)
-        elif isinstance(node, (cst.FunctionDef, cst.With)) and any(scopes.uses(node, name) for name in names):
-            yield from _named(node)
+        if isinstance(node, cst.FunctionDef) and any(scopes.uses(node, name) for name in names):
+            yield node.name.value
+        elif isinstance(node, (cst.Assign, cst.AnnAssign, cst.NamedExpr)) and _is_holder(node.value, names):
+            yield from (name.value for name, binds in scopes.variables(node, own=True) if binds)
 
 
-def _named(node: cst.FunctionDef | cst.With) -> Iterator[str]:
-    if isinstance(node, cst.FunctionDef):
-        yield node.name.value
-        return
-    for item in node.items:
-        if item.asname:
-            yield from (name.value for name, _ in scopes.variables(item.asname))
+def _is_holder(value: cst.BaseExpression | None, names: set[str]) -> bool:
+    if not isinstance(value, cst.Call):
+        return False
+    given = any(isinstance(arg.value, cst.Name) and arg.value.value in names for arg in value.args)
+    return given and _last_part(value.func)[:1].isupper()
 
 
 def _check(places: Places, taking: _Taking, inside: Sequence[cst.CSTNode]) -> None:
@@ -187,23 +184,35 @@ def _escapes(places: Places, name: cst.Name) -> bool:
         if isinstance(parent, _LAZY):
             held = True
         elif isinstance(parent, cst.Call):
-            called = _last_part(parent.func)
-            if child is not parent.func and (called in _OUTLIVE or (held and called in _STACKS)):
+            if child is not parent.func and _keeps(parent, held=held):
                 return True
-            held, holder = False, (held or holder) and child is not parent.func and called[:1].isupper()
-        elif isinstance(parent, (cst.Return, cst.Yield)):
-            return held or holder
-        elif isinstance(parent, (cst.Assign, cst.AnnAssign, cst.AugAssign, cst.NamedExpr)):
-            return held or (holder and not _is_to_name(parent))
-        elif isinstance(parent, cst.WithItem):
-            return held
-        elif isinstance(parent, (cst.BaseStatement, cst.BaseSmallStatement)):
-            return False
-        elif isinstance(parent, cst.Attribute) and parent.attr.value in closing.CLOSES:
-            continue  # the method is as good as the lease to `stack.callback(session.close)`
-        elif not isinstance(parent, (cst.Arg, cst.Await, *_HOLDERS)):
+            made = child is not parent.func and _last_part(parent.func)[:1].isupper()
+            held, holder = False, made and (held or holder)
+        elif isinstance(parent, _RECEIVERS):
+            return _receives(parent, held=held, holder=holder)
+        elif not _passes_on(parent):
             held = holder = False
     return False
+
+
+def _keeps(call: cst.Call, *, held: bool) -> bool:
+    called = _last_part(call.func)
+    return called in _OUTLIVE or (held and called in _STACKS)
+
+
+def _receives(parent: cst.CSTNode, *, held: bool, holder: bool) -> bool:
+    """Does the statement, or `:=`, give the value to something that may outlive the block?"""
+    if isinstance(parent, (cst.Return, cst.Yield)):
+        return held or holder
+    if isinstance(parent, (cst.Assign, cst.AnnAssign, cst.AugAssign, cst.NamedExpr)):
+        return held or (holder and not _is_to_name(parent))
+    return held and isinstance(parent, cst.WithItem)
+
+
+def _passes_on(parent: cst.CSTNode) -> bool:
+    if isinstance(parent, cst.Attribute):  # the method is as good as the lease to `stack.callback(session.close)`
+        return parent.attr.value in closing.CLOSES
+    return isinstance(parent, (cst.Arg, cst.Await, *_HOLDERS))
 
 
 def _is_to_name(node: cst.Assign | cst.AnnAssign | cst.AugAssign | cst.NamedExpr) -> bool:

@@ -85,6 +85,10 @@ REQUEST_FUNCTIONS = frozenset(
         "django.views.decorators.http.require_POST",
         "django.views.decorators.http.require_http_methods",
         "rest_framework.decorators.api_view",
+        "discord.ext.commands.command",
+        "discord.ext.commands.Cog.listener",
+        "discord.app_commands.command",
+        "nextcord.ext.commands.command",
     }
 )
 """Functions that, as decorators, make a function run for each request."""
@@ -138,7 +142,6 @@ RUN_COROUTINE = frozenset(
         "asyncio.shield",
         "asgiref.sync.async_to_sync",
         "anyio.run",
-        "typing.cast",
     }
 )
 """Calls whose value is that of their first argument."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dbpool_lint.knowledge.blocking import SLEEPS
-from dbpool_lint.knowledge.kinds import VOCABULARY
+from dbpool_lint.knowledge.kinds import MADE_BY, VOCABULARY
 from dbpool_lint.knowledge.poolers import CONNECTORS
 
 FLASK_KEYS = frozenset({"SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS", "SQLALCHEMY_BINDS"})
@@ -16,6 +16,9 @@ MIDDLEWARE = frozenset({"fastapi_sqlalchemy.DBSessionMiddleware", "fastapi_async
 
 POOL_NAMES = VOCABULARY | CONNECTORS | MIDDLEWARE
 """Dotted names whose statements are followed in both directions: to what uses them and to what they use."""
+
+MAKERS = frozenset(MADE_BY) | CONNECTORS | MIDDLEWARE
+"""Those of them that make pools and leases: what stands around these is looked at more closely."""
 
 SINK_NAMES = SLEEPS
 """Dotted names whose statements are followed only to what uses them."""

@@ -60,7 +60,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.options import Site, State, state
+from dbpool_lint.facts.options import Site, State, pings_itself, state
 from dbpool_lint.facts.project import Module
 from dbpool_lint.model import Safety, Severity
 from dbpool_lint.rules.base import Mend, Rule, Violation
@@ -72,6 +72,8 @@ _OPTION = "pool_pre_ping"
 
 def check(module: Module, project: Linked) -> Iterator[Violation]:
     """Every place in the module where engine options lack the ping."""
+    if pings_itself(module):
+        return
     for site in project.sites:
         if site.module is module:
             found = state(project.reader, site, _OPTION)

@@ -65,7 +65,7 @@ def deployment_files(root: Path, settings: Settings) -> Iterator[Path]:
 def matcher(patterns: Iterable[str], setting: str) -> Callable[[str], bool]:
     """A test of names (below the root, with `/`): is the file, or a folder above it, meant by `.gitignore`-style
     patterns? Raises SettingsError, naming the `setting`, for a pattern that cannot be understood."""
-    spec = _compiled(patterns, setting)
+    spec = GitIgnoreSpec([pattern for line in patterns for pattern in _compiled(line, setting).patterns])
     return lambda name: bool(spec.match_file(name))
 
 
@@ -80,46 +80,81 @@ def _is_whole(root: Path, paths: Sequence[Path]) -> bool:
     return not paths or any(os.path.realpath(path) == os.path.realpath(root) for path in paths)
 
 
-def _compiled(lines: Iterable[str], setting: str = "") -> GitIgnoreSpec:
-    """The patterns; one that makes no sense is passed over, as git does, unless it stands in a `setting`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # `[[` is legal, but re announces that it may mean something else one day
-        return GitIgnoreSpec.from_lines([line for line in lines if _is_pattern(line, setting)])
-
-
-def _is_pattern(line: str, setting: str) -> bool:
+def _compiled(line: str, setting: str = "") -> GitIgnoreSpec:
+    """One pattern, or none for a comment. Nonsense is passed over, as git does, unless it stands in a `setting`."""
     try:
-        GitIgnoreSpec.from_lines([line])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `[[` is legal, but re announces that it may mean something else one day
+            return GitIgnoreSpec.from_lines([line])
     except (ValueError, re.error) as error:
         if setting:
             raise SettingsError(None, 0, f"`{setting}` has an invalid pattern: `{line}`") from error
-        return False
-    return True
+        return GitIgnoreSpec.from_lines([])
+
+
+class _Pattern:
+    """One pattern, asked what git asks while it walks: does it mean this very file or folder?
+
+    pathspec answers for files at once, so that its patterns mean all that is below a folder, too. On a walk that
+    would let `!*/` take back too much, or `*` forbid the folders that it takes back.
+    """
+
+    __slots__ = ("_depth", "_folders_only", "_spec", "expression", "ignores")
+
+    def __init__(self, line: str, setting: str) -> None:
+        self._spec = _compiled(line, setting)
+        active = [p for p in self._spec.patterns if p.include is not None and p.regex]
+        self.ignores = active[0].include if active else None
+        self.expression = active[0].regex.pattern if active and active[0].regex else ""
+        text = line.rstrip().removeprefix("!")
+        self._folders_only = text.endswith("/")
+        self._depth = _depth(text.rstrip("/"))
+
+    def means(self, parent: str, last: str) -> bool:
+        """`parent` is empty or ends with `/`, and so does `last` if it is a folder."""
+        if self._depth == "any":
+            return self._matches(last)
+        if self._depth == "below":
+            return self._matches(parent) and (last.endswith("/") or not self._folders_only)
+        return self._matches(parent + last) and not self._matches(parent)
+
+    def _matches(self, name: str) -> bool:
+        return bool(name) and self._spec.check_file(name).include is not None
+
+
+def _depth(text: str) -> str:
+    """Where a pattern looks: at the last part of a name, `below` a folder at any depth, or along the whole name."""
+    last = text.removeprefix("**/")
+    if "/" not in last or {*text.split("/")} <= {"", "**"}:
+        return "any"
+    return "below" if last.endswith("/**") else "whole"
 
 
 class _Rules:
     """Patterns that count from the folder `base`, which is empty for the top and else ends with `/`."""
 
-    __slots__ = ("_base", "_gate", "_spec")
+    __slots__ = ("_base", "_gate", "_patterns")
 
     def __init__(self, base: str, lines: Iterable[str], setting: str = "") -> None:
         self._base = len(base)
-        self._spec = _compiled(lines, setting)
-        self._gate = _gate(self._spec)
+        patterns = [_Pattern(line, setting) for line in lines]
+        self._patterns = [pattern for pattern in reversed(patterns) if pattern.ignores is not None]
+        self._gate = _gate(pattern.expression for pattern in self._patterns)
 
-    def verdict(self, name: str) -> bool | None:
-        """Ignored (True), kept by a negation (False) or not spoken of (None); the name of a folder ends with `/`."""
-        below = name[self._base :]
-        return self._spec.check_file(below).include if self._gate.match(below) else None
+    def verdict(self, parent: str, last: str) -> bool | None:
+        """Ignored (True), kept by a negation (False) or not spoken of (None); the last pattern to speak decides."""
+        below = parent[self._base :]
+        if not self._gate.match(below + last):
+            return None
+        return next((pattern.ignores for pattern in self._patterns if pattern.means(below, last)), None)
 
 
-def _gate(spec: GitIgnoreSpec) -> re.Pattern[str]:
+def _gate(expressions: Iterable[str]) -> re.Pattern[str]:
     """One regex for all patterns: it says "none of them" several times faster than they do one by one."""
-    alone = [pattern.regex.pattern for pattern in spec.patterns if pattern.include is not None and pattern.regex]
-    anchored = (_GROUP_NAME.sub("(?:", a if a.startswith("^") else rf"[\s\S]*?{a}") for a in alone)
+    anchored = (_GROUP_NAME.sub("(?:", e if e.startswith("^") else rf"[\s\S]*?{e}") for e in expressions)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return re.compile("|".join(f"(?:{a})" for a in anchored) if alone else r"(?!)")
+        return re.compile("|".join(f"(?:{a})" for a in anchored) or r"(?!)")
 
 
 class _Walk:
@@ -178,18 +213,14 @@ class _Walk:
             yield name
 
     def _is_excluded(self, name: str) -> bool:
-        start = len(self._prefix)
-        above = (name[: index + 1] for index, char in enumerate(name) if char == "/" and index >= start)
-        return any(self._exclude.verdict(part) for part in (*above, name) if len(part) > start)
+        return any(self._exclude.verdict(*place) for place in _places(name, len(self._prefix)))
 
     def _rules_above(self, name: str) -> tuple[_Rules, ...]:
         """The ignore rules of the folders above one, the nearest first; none if they ignore it, as it was named."""
         rules = self._read_rules(".git/info/exclude", "")
-        ends = [index + 1 for index, char in enumerate(name) if char == "/"]
-        for start, end in zip([0, *ends], ends, strict=False):
-            above, folder = name[:start], name[:end]
-            rules = (*self._read_rules(above + ".gitignore", above), *rules)
-            if _is_ignored(folder, rules):
+        for parent, last in _places(name):
+            rules = (*self._read_rules(parent + ".gitignore", parent), *rules)
+            if _is_ignored(parent, last, rules):
                 return ()
         return rules
 
@@ -223,15 +254,20 @@ class _Walk:
 
     def _take(self, entry: os.DirEntry[str], folder: str, rules: tuple[_Rules, ...]) -> Iterator[str]:
         """Keep a file that is of use; yield the name of a folder to enter."""
-        name = folder + entry.name
         if entry.is_dir(follow_symlinks=False):
-            if not self._exclude.verdict(name + "/") and not _is_ignored(name + "/", rules):
-                yield name + "/"
+            if self._is_open(folder, entry.name + "/", rules):
+                yield f"{folder}{entry.name}/"
         elif entry.name.endswith(".py"):
-            if not self._exclude.verdict(name) and not _is_ignored(name, rules):
-                self._take_python(entry, name)
-        elif self._is_deployment(entry, name, rules):
-            self._deployment.add(name)
+            if self._is_open(folder, entry.name, rules):
+                self._take_python(entry, folder + entry.name)
+        elif _ENVIRONMENT.fullmatch(entry.name):
+            if self._is_open(folder, entry.name, ()):
+                self._take_deployment(entry, folder + entry.name)
+        elif _DEPLOYMENT.fullmatch(entry.name) and self._is_open(folder, entry.name, rules):
+            self._take_deployment(entry, folder + entry.name)
+
+    def _is_open(self, folder: str, last: str, rules: Iterable[_Rules]) -> bool:
+        return not self._exclude.verdict(folder, last) and not _is_ignored(folder, last, rules)
 
     def _take_python(self, entry: os.DirEntry[str], name: str) -> None:
         if entry.is_symlink():
@@ -239,17 +275,23 @@ class _Walk:
         elif entry.is_file(follow_symlinks=False):
             self._python.add(name)
 
-    def _is_deployment(self, entry: os.DirEntry[str], name: str, rules: tuple[_Rules, ...]) -> bool:
-        environment = _ENVIRONMENT.fullmatch(entry.name)
-        if not environment and (not _DEPLOYMENT.fullmatch(entry.name) or _is_ignored(name, rules)):
-            return False
-        if self._exclude.verdict(name) or not entry.is_file():
-            return False
-        return not entry.is_symlink() or Path(os.path.realpath(entry.path)).is_relative_to(self._real)
+    def _take_deployment(self, entry: os.DirEntry[str], name: str) -> None:
+        inside = not entry.is_symlink() or Path(os.path.realpath(entry.path)).is_relative_to(self._real)
+        if inside and entry.is_file():
+            self._deployment.add(name)
 
 
-def _is_ignored(name: str, rules: Iterable[_Rules]) -> bool:
-    verdicts = (rule.verdict(name) for rule in rules)
+def _places(name: str, start: int = 0) -> Iterator[tuple[str, str]]:
+    """Each folder of a name from `start` on, and the name itself, as the part above and the last part."""
+    ends = [index + 1 for index, char in enumerate(name) if char == "/" and index >= start]
+    if len(name) > max([start, *ends]):
+        ends.append(len(name))
+    for first, end in zip([start, *ends], ends, strict=False):
+        yield name[:first], name[first:end]
+
+
+def _is_ignored(parent: str, last: str, rules: Iterable[_Rules]) -> bool:
+    verdicts = (rule.verdict(parent, last) for rule in rules)
     return next((verdict for verdict in verdicts if verdict is not None), False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from dbpool_lint.model import Problem, Source
 from dbpool_lint.sources.outline import Outline, outline
@@ -16,11 +16,18 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 class Library(Mapping[str, Outline]):
     """The outlines of all Python files of a project by name; a file that cannot be parsed has an empty one.
 
-    `known` are outlines from an earlier run, by name and digest, that are used again and added to.
+    `known` are outlines from an earlier run, by name and digest, that are used again and added to. Files that are
+    `passed_over`, such as tests, are outlined only when another one imports them.
     """
 
-    def __init__(self, sources: Mapping[str, Source], known: dict[tuple[str, str], Outline | Problem]) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        known: dict[tuple[str, str], Outline | Problem],
+        passed_over: Callable[[str], bool] = lambda name: False,
+    ) -> None:
         self.sources = sources
+        self._searched = [name for name in sources if not passed_over(name)]
         self._known = known
         self._identifiers: dict[str, frozenset[str]] = {}
 
@@ -45,11 +52,11 @@ class Library(Mapping[str, Outline]):
 
     def seeded(self, pattern: re.Pattern[str]) -> Iterator[str]:
         """The files whose text matches."""
-        return (name for name, source in self.sources.items() if pattern.search(source.text))
+        return (name for name in self._searched if pattern.search(self.sources[name].text))
 
     def users(self, names: frozenset[str]) -> Iterator[str]:
         """The files whose text has one of the names as an identifier."""
-        for name in self.sources:
+        for name in self._searched:
             if name not in self._identifiers:
                 self._identifiers[name] = frozenset(_IDENTIFIER.findall(self.sources[name].text))
             if not names.isdisjoint(self._identifiers[name]):

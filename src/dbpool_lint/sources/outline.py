@@ -38,7 +38,7 @@ class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A top-level statement. Lines count from 1 and are inclusive; offsets are in characters.
 
     `mentions` are the names it uses, with the attributes behind them: `db.session.get`. `imports` bind names of the
-    module, `inner` those of functions inside. `kind` is "def", "class" or "" for anything else; `needs` are the
+    module, `inner` those of functions inside. `kind` is "def", "async", "class" or "" for anything else; `needs` are the
     mentions in its decorators and base classes.
     """
 
@@ -137,9 +137,8 @@ def _statements(
 
 
 def _kind(group: list[ast.stmt]) -> str:
-    if isinstance(group[0], ast.ClassDef):
-        return "class"
-    return "def" if isinstance(group[0], (ast.FunctionDef, ast.AsyncFunctionDef)) else ""
+    kinds = {ast.ClassDef: "class", ast.FunctionDef: "def", ast.AsyncFunctionDef: "async"}
+    return kinds.get(type(group[0]), "")  # type: ignore[call-overload, no-any-return]
 
 
 def _first_line(node: ast.stmt) -> int:

@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dbpool_lint.knowledge.vocabulary import FLASK_KEYS, POOL_NAMES, SINK_NAMES
+from dbpool_lint.knowledge.vocabulary import FLASK_KEYS, MAKERS, POOL_NAMES, SINK_NAMES
 from dbpool_lint.sources.names import Defined, Elsewhere, Names
 from dbpool_lint.sources.outline import Binding, Statement
+
+_NEAR = 3
+_FAR = 1_000
 
 
 class Piece(NamedTuple):
@@ -35,6 +38,8 @@ class Slicer:
     _used_by: dict[tuple[str, str], list[Piece]] = field(default_factory=lambda: defaultdict(list))
     _mentioned: dict[Piece, list[Defined]] = field(default_factory=dict)
     _seeds: dict[Piece, bool] = field(default_factory=dict)
+    _makers: set[Piece] = field(default_factory=set)
+    _levels: dict[Piece, int] = field(default_factory=dict)
 
     def slice(self, modules: Iterator[str]) -> dict[str, list[int]]:
         """The indices of the statements that matter, by file. `modules` are the files that may hold seeds."""
@@ -80,6 +85,8 @@ class Slicer:
                 found[meaning] = None
 
     def _seed(self, piece: Piece, name: str) -> None:
+        if name in MAKERS:
+            self._makers.add(piece)
         if name in POOL_NAMES or name in self.extra:
             self._seeds[piece] = True
         elif name in SINK_NAMES:
@@ -87,42 +94,69 @@ class Slicer:
 
     def _upwards(self, chosen: dict[Piece, None]) -> None:
         queue = list(chosen)
+        pooled = {piece for piece in chosen if self._seeds[piece]}
+        self._levels = dict.fromkeys(self._makers, 0)
         while queue:
             names = frozenset(name for piece in queue for name in self._statement(piece).defines)
             for module in self.users(names):
                 before = len(self._seeds)
                 self._read(module)
-                queue.extend(list(self._seeds)[before:])
+                fresh = list(self._seeds)[before:]
+                self._levels.update((piece, 0) for piece in fresh if piece in self._makers)
+                queue.extend(fresh)
+                pooled.update(piece for piece in fresh if self._seeds[piece])
             following: dict[Piece, None] = {}
             for piece in queue:
                 chosen.setdefault(piece)
+                if piece not in pooled and self._statement(piece).kind == "async":
+                    continue  # who awaits it does not block because of what it calls
                 for name in self._statement(piece).defines:
                     for user in self._used_by.get((piece.module, name), ()):
-                        if user not in chosen:
+                        if piece in self._levels and user not in self._levels:
+                            self._levels[user] = self._levels[piece] + 1
+                        if piece in pooled and user not in pooled:
+                            pooled.add(user)
+                            following[user] = None
+                        elif user not in chosen:
                             following[user] = None
             chosen.update(following)
             queue = list(following)
 
     def _downwards(self, chosen: dict[Piece, None]) -> None:
-        rounds = [(piece, 3 if self._seeds.get(piece) else 1) for piece in chosen]
+        rounds = [(piece, self._depth(piece)) for piece in chosen]
         while rounds:
             following: dict[Piece, int] = {}
             for piece, left in rounds:
+                self._read(piece.module)
                 statement = self._statement(piece)
-                for needed, always in self._needed(piece, statement):
+                for needed, always in (*self._needed(piece, statement), *self._changing(piece)):
                     kind = self._statement(needed).kind
                     if needed not in chosen and (always or not kind or left > 1):
                         following[needed] = max(following.get(needed, 0), left - 1)
             for piece in following:
                 chosen[piece] = None
-                self._read(piece.module)
             rounds = [(piece, left) for piece, left in following.items() if left > 0]
+
+    def _depth(self, piece: Piece) -> int:
+        """How far to follow what a statement mentions: far where pools are made, one call where leases are taken."""
+        if piece in self._makers:
+            return 3
+        return 2 if self._levels.get(piece, _FAR) <= _NEAR else 1
 
     def _needed(self, piece: Piece, statement: Statement) -> Iterator[tuple[Piece, bool]]:
         for defined in self._mentioned.get(piece, ()):
             always = any(defined.name in need.split(".") for need in statement.needs)
             for index in self.names.defined(defined.module).get(defined.name, ()):
                 yield Piece(defined.module, index), always
+
+    def _changing(self, piece: Piece) -> Iterator[tuple[Piece, bool]]:
+        """Statements that may change the value which this one gives a name: `options["pool_size"] = 5`."""
+        statement = self._statement(piece)
+        if not statement.kind:
+            for name in statement.defines:
+                for user in self._used_by.get((piece.module, name), ()):
+                    if user.module == piece.module and not self._statement(user).kind:
+                        yield user, False
 
     def _statement(self, piece: Piece) -> Statement:
         return self.names.outlines[piece.module].statements[piece.index]
