@@ -30,6 +30,7 @@ LAYERS = {
     "fixing": 3,
     "deploy": 3,
     "rules": 4,
+    "locate": 5,
     "pipeline": 5,
     "cli": 6,
     "job": 6,

@@ -15,7 +15,7 @@ import libcst as cst
 import pytest
 from prose import Case, pages
 from respell import respelled
-from trial import Fixed, Trials, comments, difference, places
+from trial import Fixed, Trials, comments, difference, places, selection
 
 from dbpool_lint.model import Finding
 
@@ -76,7 +76,7 @@ def test_messages_hold_no_rubbish(case: Case, trials: Trials) -> None:
 def test_the_fixed_text_is_as_the_case_says(case: Case, trials: Trials) -> None:
     if not case.fixed:
         pytest.skip("the case has no fixed block")
-    fixed = trials.fix(case.files, _select(case)[:1])
+    fixed = trials.fix(case.files, selection(case.codes[:1], case.python))
     assert fixed.texts == {**case.files, **case.fixed}
 
 
@@ -152,14 +152,7 @@ def test_crlf_is_kept_by_fixes(case: Case, trials: Trials) -> None:
 
 
 def _select(case: Case) -> tuple[str, ...]:
-    """The rules to run; those on suppressions need the rules that their cases suppress."""
-    if case.code != "DBP002":
-        return case.codes
-    cited = re.findall(r"DBP\d{3}\b|(?<=[\[ ])[a-z]+(?:-[a-z]+)+(?=[\],])", "\n".join(case.python.values()))
-    from dbpool_lint.rules import registry
-
-    known = registry.known()
-    return (*case.codes, *sorted({c for c in cited if c in known or c in known.values()} - set(case.codes)))
+    return selection(case.codes, case.python)
 
 
 def _expected(case: Case) -> list[tuple[str, int, str]]:

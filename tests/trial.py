@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import io
 import itertools
+import re
 import tokenize
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -53,6 +54,17 @@ def fix(root: Path, select: Sequence[str] | None = None, *, unsafe: bool = True)
     from dbpool_lint import pipeline
 
     return pipeline.fix([root], configuration(root, select), unsafe=unsafe)
+
+
+def selection(codes: Sequence[str], files: Mapping[str, str]) -> tuple[str, ...]:
+    """`codes`; with DBP002 among them also the rules that comments of `files` cite, as only those can be unused."""
+    if "DBP002" not in codes:
+        return tuple(codes)
+    from dbpool_lint.rules import registry
+
+    known = registry.known()
+    words = re.findall(r"DBP\d{3}|[a-z]+(?:-[a-z]+)+", "\n".join(files.values()))
+    return tuple(dict.fromkeys([*codes, *(word for word in words if word in known or word in known.values())]))
 
 
 def places(findings: Sequence[Finding]) -> list[tuple[str, int, str]]:

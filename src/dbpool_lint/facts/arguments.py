@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
+from dbpool_lint.facts.classes import decorated
 from dbpool_lint.facts.evaluate import Evaluator, returned
 from dbpool_lint.facts.project import Bound, Function, Module, Scope
 from dbpool_lint.facts.values import UNKNOWN, Instance, Literal, Routine, Type, Values, merged
@@ -21,12 +22,12 @@ Place = tuple[facts.Expr, Scope]
 class Table:
     """What is known of a dict: its keys with the expressions they may hold, and whether there may be other keys.
 
-    `display` is the dict display or `dict(...)` call that the first keys come from, where an item could be added.
+    `displays` are the dict displays and `dict(...)` calls that the keys come from, where an item could be added.
     """
 
     entries: dict[str, list[Place]] = field(default_factory=dict)
     complete: bool = True
-    display: tuple[facts.Expr, Scope] | None = None
+    displays: list[Place] = field(default_factory=list)
 
     def add(self, key: str, place: Place) -> None:
         self.entries.setdefault(key, []).append(place)
@@ -35,7 +36,7 @@ class Table:
         for key, places in other.entries.items():
             self.entries.setdefault(key, []).extend(places)
         self.complete = self.complete and other.complete
-        self.display = self.display or other.display
+        self.displays.extend(place for place in other.displays if place not in self.displays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Reader:
         return table
 
     def _display(self, fact: facts.Mapping, scope: Scope, depth: int) -> Table:
-        table = Table(display=(fact, scope))
+        table = Table(displays=[(fact, scope)])
         for pair in fact.items:
             if pair.key is None:
                 table.take(self.table(pair.value, scope, depth + 1))
@@ -146,7 +147,7 @@ class Reader:
         chain = walking.chain(fact.func)
         if chain == ["dict"]:
             table = self._joined(fact.args, scope, depth)
-            table.display = table.display or (fact, scope)
+            table.displays = table.displays or [(fact, scope)]
             for keyword in fact.keywords:
                 if keyword.name:
                     table.add(keyword.name, (keyword.value, scope))
@@ -212,7 +213,7 @@ class Reader:
             if not conditional:
                 for key in change.entries:
                     table.entries.pop(key, None)
-            change.display = None
+            change.displays.clear()
             table.take(change)
 
     def _updated(self, name: str, fact: facts.Expr, scope: Scope, table: Table, depth: int) -> None:
@@ -279,7 +280,9 @@ class Reader:
                     table.take(self.table(stored, function, depth + 1))
                     found = True
                 method = value.cls.methods.get(fact.name)
-                if method is not None and method.has_decorator("property", "cached_property", "computed_field"):
+                if method is not None and decorated(
+                    self.evaluator, method, "property", "cached_property", "computed_field"
+                ):
                     for result in returned(method):
                         table.take(self.table(result, method, depth + 1))
                         found = True

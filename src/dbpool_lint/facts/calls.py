@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.classes import bases_of, lookup
+from dbpool_lint.facts.classes import bases_of, decorated, lookup
 from dbpool_lint.facts.evaluate import Evaluator, returned
 from dbpool_lint.facts.project import Class, Function, Scope
 from dbpool_lint.facts.values import External, Instance, Kinded, Object, Routine, Type, Value
@@ -90,7 +90,7 @@ def _handed_on(evaluator: Evaluator, fact: facts.Call, scope: Function) -> Itera
 
 def _property(evaluator: Evaluator, value: Instance, fact: facts.Attr) -> Iterator[Edge]:
     method = lookup(evaluator, value.cls, fact.name)
-    if method is not None and method.has_decorator("property", "cached_property"):
+    if method is not None and decorated(evaluator, method, "property", "cached_property"):
         yield Edge(method, fact, "property")
 
 

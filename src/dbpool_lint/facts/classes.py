@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.project import Class, Function
+from dbpool_lint.facts import walking
+from dbpool_lint.facts.project import Class, Function, Scope
 from dbpool_lint.facts.values import Evaluates, External, Type
 
 _MOST = 50
@@ -48,6 +49,19 @@ def outside_bases(evaluator: Evaluates, cls: Class) -> frozenset[str]:
         for value in evaluator.values(_plain(base), owner.parent or owner.module)
         if isinstance(value, External)
     )
+
+
+def decorated(evaluator: Evaluates, function: Function, *names: str) -> bool:
+    """Whether a function has a decorator whose own name, whatever it was imported as, is one of these."""
+    outside: Scope = function.owner or function.parent or function.module
+    for decorator in function.node.decorators:
+        chain = walking.chain(decorator.func if isinstance(decorator, facts.Call) else decorator)
+        if chain and chain[-1] in names:
+            return True
+        for value in evaluator.values(decorator, outside):
+            if isinstance(value, External) and value.name.rpartition(".")[2] in names:
+                return True
+    return False
 
 
 def lookup(evaluator: Evaluates, cls: Class, name: str) -> Function | None:

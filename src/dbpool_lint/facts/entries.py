@@ -41,7 +41,8 @@ def _of_module(evaluator: Evaluator, module: Module) -> Iterator[Entry]:
             yield Entry(function, what)
     for cls in module.all_classes:
         yield from _views(evaluator, cls)
-    for scope in (module, *module.all_functions):
+    scopes: list[Module | Function] = [module, *module.all_functions]
+    for scope in scopes:
         yield from _registered(evaluator, scope)
     for function in module.all_functions:
         for edge in depended(evaluator, function):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dbpool_lint.facts import environment, walking
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.classes import bases_of, lookup
+from dbpool_lint.facts.annotations import annotated, promised
+from dbpool_lint.facts.classes import bases_of, decorated, lookup
+from dbpool_lint.facts.entering import element, entered
 from dbpool_lint.facts.project import Bound, Class, Function, Module, Project, Scope
 from dbpool_lint.facts.values import (
     UNKNOWN,
@@ -33,16 +34,6 @@ from dbpool_lint.sources.names import Defined, Elsewhere, Meaning, ModuleName
 
 _DEEPEST = 40
 _NOTHING: Values = (UNKNOWN,)
-_IDENTIFIERS = re.compile(r"[^\W\d][\w.]*")
-
-_WITH_METHODS: dict[tuple[Kind, str], Kind] = {
-    (Kind.ENGINE, "begin"): Kind.CONNECTION,
-    (Kind.ASYNC_ENGINE, "begin"): Kind.ASYNC_CONNECTION,
-    (Kind.FACTORY, "begin"): Kind.SESSION,
-    (Kind.ASYNC_FACTORY, "begin"): Kind.ASYNC_SESSION,
-    (Kind.PSYCOPG_POOL, "connection"): Kind.PSYCOPG_LEASE,
-}
-"""What entering the result of a method gives."""
 
 _ATTRIBUTES: dict[tuple[Kind, str], Kind] = {
     (Kind.ASYNC_ENGINE, "sync_engine"): Kind.ENGINE,
@@ -186,20 +177,15 @@ class Evaluator:
         if bound.how == "value" and bound.value is not None:
             values = self.values(bound.value, scope)
             if bound.annotation is not None and UNKNOWN in values:
-                values = merged(values, self.annotated(bound.annotation, scope))
+                values = merged(values, annotated(self, bound.annotation, scope))
             return values
         if bound.how == "annotated" and bound.annotation is not None:
-            return self.annotated(bound.annotation, scope)
+            return annotated(self, bound.annotation, scope)
         if bound.how == "entered" and bound.value is not None:
-            return self.entered(bound.value, scope)
+            return entered(self, bound.value, scope)
         if bound.how == "element" and bound.value is not None:
-            return self._element(bound.value, scope)
+            return element(self, bound.value, scope)
         return _NOTHING
-
-    def _element(self, source: facts.Expr, scope: Scope) -> Values:
-        """`for x in generator():` gives what the generator yields."""
-        values = self.values(source, scope)
-        return merged(*(self.yielded(v.function) for v in values if isinstance(v, Generated))) or _NOTHING
 
     def _param(self, param: facts.Param, scope: Function) -> Values:
         if scope.is_method and scope.node.params and param is scope.node.params[0] and scope.owner is not None:
@@ -210,7 +196,7 @@ class Evaluator:
         found: list[Values] = []
         outside: Scope = scope.owner or scope.parent or scope.module
         if param.annotation is not None:
-            found.append(self.annotated(param.annotation, outside))
+            found.append(annotated(self, param.annotation, outside))
         if param.default is not None and (needed := self.dependency(param.default, outside)) is not None:
             found.append(self._provided(needed))
         settled = merged(*found)
@@ -239,34 +225,6 @@ class Evaluator:
                 found.append((Instance(value.cls),))
         return merged(*found) or _NOTHING
 
-    # annotations
-
-    def annotated(self, fact: facts.Expr, scope: Scope) -> Values:
-        """What an annotation promises."""
-        if isinstance(fact, facts.Const):
-            return self._quoted(fact.value, scope) if isinstance(fact.value, str) else ()
-        if isinstance(fact, facts.Binary) and fact.op == "|":
-            return merged(self.annotated(fact.left, scope), self.annotated(fact.right, scope))
-        if isinstance(fact, facts.Item):
-            return self._subscripted(fact, scope)
-        found = merged(*(self._promised(value) for value in self.values(fact, scope)))
-        return found or self._alias(fact, scope)
-
-    def _promised(self, value: object) -> Values:
-        if isinstance(value, External):
-            return (Kinded(ANNOTATED[value.name]),) if value.name in ANNOTATED else (Object(value.name),)
-        if isinstance(value, Type):
-            kind = self.kind_of_class(value.cls)
-            return (Kinded(kind),) if kind else (Instance(value.cls),)
-        return ()
-
-    def _alias(self, fact: facts.Expr, scope: Scope) -> Values:
-        """`DB = Annotated[AsyncSession, Depends(get_db)]`: the alias stands for what it is bound to."""
-        target = self.assigned(fact, scope)
-        if target is None or target[0] is fact:
-            return _NOTHING
-        return self.annotated(*target)
-
     def assigned(self, fact: facts.Expr, scope: Scope) -> tuple[facts.Expr, Scope] | None:
         """The single expression a global name is bound to, with the module it stands in."""
         meaning: Meaning = None
@@ -279,27 +237,6 @@ class Evaluator:
             return None
         bounds = [b for b in module.bound.get(meaning.name, ()) if b.how == "value" and b.value is not None]
         return (bounds[0].value, module) if len(bounds) == 1 and bounds[0].value is not None else None
-
-    def _quoted(self, text: str, scope: Scope) -> Values:
-        found = (self._dotted(name, scope) for name in _IDENTIFIERS.findall(text))
-        return merged(*(self._promised(v) for values in found for v in values if not _is_wrapper(v))) or _NOTHING
-
-    def _dotted(self, dotted: str, scope: Scope) -> Values:
-        first, *rest = dotted.split(".")
-        values = self.name(first, scope)
-        for part in rest:
-            values = merged(*(self.attribute(value, part, scope) for value in values))
-        return values
-
-    def _subscripted(self, fact: facts.Item, scope: Scope) -> Values:
-        index = fact.index.items if isinstance(fact.index, facts.Sequence) else (fact.index,)
-        wrapper = next((v.name.rpartition(".")[2] for v in self.values(fact.base, scope) if _is_wrapper(v)), "")
-        if wrapper in ("Annotated", "Final", "ClassVar", "Required", "NotRequired"):
-            return self.annotated(index[0], scope) if index else _NOTHING
-        if wrapper in ("Optional", "Union"):
-            return merged(*(self.annotated(part, scope) for part in index))
-        promised = self.annotated(fact.base, scope)
-        return promised if kinds(promised) or any(isinstance(v, Instance) for v in promised) else _NOTHING
 
     # attributes
 
@@ -328,10 +265,10 @@ class Evaluator:
     def _of_instance(self, cls: Class, name: str) -> Values:
         method = lookup(self, cls, name)
         if method is not None:
-            if not method.has_decorator("property", "cached_property", "hybrid_property"):
+            if not decorated(self, method, "property", "cached_property", "hybrid_property", "computed_field"):
                 return (Routine(method, bound=not method.has_decorator("staticmethod")),)
             result = self.result(method)
-            return kept(result) if method.has_decorator("cached_property") else result
+            return kept(result) if decorated(self, method, "cached_property") else result
         found: list[Values] = []
         for owner in bases_of(self, cls):
             found.extend(kept(self.values(value, function)) for function, value in owner.stored.get(name, ()))
@@ -409,7 +346,7 @@ class Evaluator:
         given = next((k.value for k in fact.keywords if k.name == "class_"), None)
         if given is None:
             return kind
-        promised = merged(*(self._promised(v) for v in self.values(given, scope)))
+        promised = merged(*(promised(self, v) for v in self.values(given, scope)))
         return Kind.ASYNC_FACTORY if Kind.ASYNC_SESSION in kinds(promised) else kind
 
     def outcome(self, function: Function) -> Values:
@@ -439,7 +376,7 @@ class Evaluator:
         self._results[key] = _NOTHING
         found = merged(*(self.values(value, function) for value in returned(function)))
         if not kinds(found) and function.node.returns is not None:
-            promised = self.annotated(function.node.returns, function.owner or function.parent or function.module)
+            promised = annotated(self, function.node.returns, function.owner or function.parent or function.module)
             found = merged(found, tuple(v for v in promised if v is not UNKNOWN))
         self._results[key] = found or _NOTHING
         return self._results[key]
@@ -448,27 +385,6 @@ class Evaluator:
         """What a generator function yields, as read by who receives it."""
         found = (f.value for f in walking.body_of(function.node) if isinstance(f, facts.Yield) and not f.delegating)
         return kept(merged(*(self.values(value, function) for value in found if value is not None))) or _NOTHING
-
-    def entered(self, fact: facts.Expr, scope: Scope) -> Values:
-        """What `with fact as x` binds."""
-        if isinstance(fact, facts.Call) and isinstance(fact.func, facts.Attr):
-            pairs = ((kind, fact.func.name) for kind in kinds(self.values(fact.func.base, scope)))
-            made = [_WITH_METHODS[pair] for pair in pairs if pair in _WITH_METHODS]
-            if made:
-                return tuple(Kinded(kind) for kind in made)
-        found: list[Values] = []
-        for value in self.values(fact, scope):
-            if isinstance(value, Generated):
-                found.append(self.yielded(value.function))
-            elif isinstance(value, Kinded):
-                found.append(kept((value,)))
-            elif isinstance(value, Instance):
-                found.append(self._entered_object(value))
-        return merged(*found) or _NOTHING
-
-    def _entered_object(self, value: Instance) -> Values:
-        enter = lookup(self, value.cls, "__enter__") or lookup(self, value.cls, "__aenter__")
-        return kept(self.result(enter)) if enter is not None else (value,)
 
     def kind_of_class(self, cls: Class) -> Kind | None:
         """The kind of the objects of a class of the project that derives from a known one."""
@@ -483,10 +399,6 @@ class Evaluator:
 def _plain(base: facts.Expr) -> facts.Expr:
     """`Repository[Session]` as a base class is `Repository`."""
     return base.base if isinstance(base, facts.Item) else base
-
-
-def _is_wrapper(value: object) -> bool:
-    return isinstance(value, External) and value.name.partition(".")[0] in ("typing", "typing_extensions")
 
 
 def returned(function: Function) -> Iterator[facts.Expr]:

@@ -11,7 +11,7 @@ import libcst.matchers as m
 
 from dbpool_lint.facts import expressions
 from dbpool_lint.facts import model as facts
-from dbpool_lint.sources.outline import bindings
+from dbpool_lint.sources.outline import Binding, bindings
 from dbpool_lint.sources.syntax import Chunk, preorder
 
 
@@ -226,7 +226,7 @@ def _match_values(pattern: cst.CSTNode) -> Iterator[cst.MatchValue]:
         yield found
 
 
-def _bindings(node: cst.Import | cst.ImportFrom) -> tuple[facts.Binding, ...]:
+def _bindings(node: cst.Import | cst.ImportFrom) -> tuple[Binding, ...]:
     parsed = ast.parse(cst.Module([]).code_for_node(node.with_changes(semicolon=cst.MaybeSentinel.DEFAULT))).body[0]
     assert isinstance(parsed, (ast.Import, ast.ImportFrom))
     return tuple(bindings(parsed))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
+from dbpool_lint.facts.classes import decorated
 from dbpool_lint.facts.entries import is_app
 from dbpool_lint.facts.evaluate import Evaluator
 from dbpool_lint.facts.project import Class, Function
@@ -18,7 +19,7 @@ _CLOSING = frozenset({"dispose", "close", "close_all", "closeall", "wait_closed"
 
 def is_cached(evaluator: Evaluator, function: Function) -> bool:
     """Whether decorators make a function keep what it returned the first time."""
-    if _is_per_request(evaluator, function.owner) and function.has_decorator("cached_property"):
+    if _is_per_request(evaluator, function.owner) and decorated(evaluator, function, "cached_property"):
         return False  # kept by an object that is gone with the request
     for decorator, name in zip(function.node.decorators, evaluator.decorator_names(function), strict=True):
         if name in frameworks.CACHES:

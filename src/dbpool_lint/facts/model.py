@@ -29,39 +29,39 @@ class _Node(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     at: int
 
 
-class Name(_Node):
+class Name(_Node, frozen=True):
     """A name that is read or bound."""
 
     id: str
 
 
-class Attr(_Node):
+class Attr(_Node, frozen=True):
     """`base.name`"""
 
     base: Expr
     name: str
 
 
-class Const(_Node):
+class Const(_Node, frozen=True):
     """A literal string, number, boolean or None; negative numbers are folded."""
 
     value: Union[str, int, float, bool, None]
 
 
-class Text(_Node):
+class Text(_Node, frozen=True):
     """An f-string; literal parts are `Const`."""
 
     parts: tuple[Expr, ...]
 
 
-class Keyword(_Node):
+class Keyword(_Node, frozen=True):
     """`name=value` of a call; `name` is empty for `**value`."""
 
     name: str
     value: Expr
 
 
-class Call(_Node):
+class Call(_Node, frozen=True):
     """`func(*args, **keywords)`; starred arguments are `Star`."""
 
     func: Expr
@@ -69,44 +69,44 @@ class Call(_Node):
     keywords: tuple[Keyword, ...]
 
 
-class Await(_Node):
+class Await(_Node, frozen=True):
     value: Expr
 
 
-class Yield(_Node):
+class Yield(_Node, frozen=True):
     """`yield value`; `delegating` for `yield from`."""
 
     value: Union[Expr, None]
     delegating: bool
 
 
-class Star(_Node):
+class Star(_Node, frozen=True):
     """`*value` in a call, a display or a target."""
 
     value: Expr
 
 
-class Sequence(_Node):
+class Sequence(_Node, frozen=True):
     """A tuple, list or set display; `kind` is the type's name."""
 
     kind: str
     items: tuple[Expr, ...]
 
 
-class Pair(_Node):
+class Pair(_Node, frozen=True):
     """`key: value` of a dict display; no key for `**value`."""
 
     key: Union[Expr, None]
     value: Expr
 
 
-class Mapping(_Node):
+class Mapping(_Node, frozen=True):
     """A dict display."""
 
     items: tuple[Pair, ...]
 
 
-class Choice(_Node):
+class Choice(_Node, frozen=True):
     """`then if test else other`"""
 
     test: Expr
@@ -114,14 +114,14 @@ class Choice(_Node):
     other: Expr
 
 
-class Logic(_Node):
+class Logic(_Node, frozen=True):
     """`and`, `or`, `not`"""
 
     op: str
     operands: tuple[Expr, ...]
 
 
-class Compare(_Node):
+class Compare(_Node, frozen=True):
     """`left op right op right …`, operators as they are written."""
 
     left: Expr
@@ -129,7 +129,7 @@ class Compare(_Node):
     rights: tuple[Expr, ...]
 
 
-class Binary(_Node):
+class Binary(_Node, frozen=True):
     """`left op right`, the operator as it is written."""
 
     op: str
@@ -137,21 +137,21 @@ class Binary(_Node):
     right: Expr
 
 
-class Item(_Node):
+class Item(_Node, frozen=True):
     """`base[index]`"""
 
     base: Expr
     index: Expr
 
 
-class Walrus(_Node):
+class Walrus(_Node, frozen=True):
     """`(name := value)`"""
 
     target: Expr
     value: Expr
 
 
-class Clause(_Node):
+class Clause(_Node, frozen=True):
     """`for target in source if …` of a comprehension."""
 
     target: Expr
@@ -160,7 +160,7 @@ class Clause(_Node):
     asynchronous: bool
 
 
-class Comprehension(_Node):
+class Comprehension(_Node, frozen=True):
     """`kind` is list, set, dict or generator; a dict has two elements, key and value."""
 
     kind: str
@@ -168,12 +168,12 @@ class Comprehension(_Node):
     clauses: tuple[Clause, ...]
 
 
-class Lambda(_Node):
+class Lambda(_Node, frozen=True):
     params: tuple[Param, ...]
     body: Expr
 
 
-class Opaque(_Node):
+class Opaque(_Node, frozen=True):
     """Any other expression; its parts in order."""
 
     parts: tuple[Expr, ...]
@@ -202,7 +202,7 @@ Expr = Union[
 ]
 
 
-class Param(_Node):
+class Param(_Node, frozen=True):
     """A parameter; `kind` is "" for plain ones, "*", "**", "keyword" or "positional"."""
 
     name: str
@@ -211,7 +211,7 @@ class Param(_Node):
     kind: str
 
 
-class Assign(_Node):
+class Assign(_Node, frozen=True):
     """`target = target = value`, with the annotation of an annotated one."""
 
     targets: tuple[Expr, ...]
@@ -219,14 +219,14 @@ class Assign(_Node):
     annotation: Union[Expr, None] = None
 
 
-class Declare(_Node):
+class Declare(_Node, frozen=True):
     """`target: annotation` without a value."""
 
     target: Expr
     annotation: Expr
 
 
-class Augment(_Node):
+class Augment(_Node, frozen=True):
     """`target op value`, the operator as it is written (`+=`)."""
 
     op: str
@@ -234,59 +234,59 @@ class Augment(_Node):
     value: Expr
 
 
-class Evaluate(_Node):
+class Evaluate(_Node, frozen=True):
     """An expression as a statement."""
 
     value: Expr
 
 
-class Return(_Node):
+class Return(_Node, frozen=True):
     value: Union[Expr, None]
 
 
-class Raise(_Node):
+class Raise(_Node, frozen=True):
     value: Union[Expr, None]
     cause: Union[Expr, None]
 
 
-class Delete(_Node):
+class Delete(_Node, frozen=True):
     targets: tuple[Expr, ...]
 
 
-class Assert(_Node):
+class Assert(_Node, frozen=True):
     test: Expr
 
 
-class Jump(_Node):
+class Jump(_Node, frozen=True):
     """`break`, `continue` or `pass`."""
 
     kind: str
 
 
-class Scope(_Node):
+class Scope(_Node, frozen=True):
     """`global` or `nonlocal` names."""
 
     kind: str
     names: tuple[str, ...]
 
 
-class Import(_Node):
+class Import(_Node, frozen=True):
     bindings: tuple[Binding, ...]
 
 
-class If(_Node):
+class If(_Node, frozen=True):
     test: Expr
     body: tuple[Stmt, ...]
     orelse: tuple[Stmt, ...]
 
 
-class While(_Node):
+class While(_Node, frozen=True):
     test: Expr
     body: tuple[Stmt, ...]
     orelse: tuple[Stmt, ...]
 
 
-class For(_Node):
+class For(_Node, frozen=True):
     target: Expr
     source: Expr
     body: tuple[Stmt, ...]
@@ -294,20 +294,20 @@ class For(_Node):
     asynchronous: bool
 
 
-class Entered(_Node):
+class Entered(_Node, frozen=True):
     """One item of a `with`: the context manager's expression and the target after `as`."""
 
     value: Expr
     target: Union[Expr, None]
 
 
-class With(_Node):
+class With(_Node, frozen=True):
     items: tuple[Entered, ...]
     body: tuple[Stmt, ...]
     asynchronous: bool
 
 
-class Handler(_Node):
+class Handler(_Node, frozen=True):
     """`except types as name`; no types for a bare one."""
 
     types: Union[Expr, None]
@@ -315,7 +315,7 @@ class Handler(_Node):
     body: tuple[Stmt, ...]
 
 
-class Try(_Node):
+class Try(_Node, frozen=True):
     body: tuple[Stmt, ...]
     handlers: tuple[Handler, ...]
     orelse: tuple[Stmt, ...]
@@ -323,7 +323,7 @@ class Try(_Node):
     group: bool
 
 
-class Case(_Node):
+class Case(_Node, frozen=True):
     """A `case`: names the pattern binds, expressions in it, its guard and body."""
 
     binds: tuple[str, ...]
@@ -332,12 +332,12 @@ class Case(_Node):
     body: tuple[Stmt, ...]
 
 
-class Match(_Node):
+class Match(_Node, frozen=True):
     subject: Expr
     cases: tuple[Case, ...]
 
 
-class Function(_Node):
+class Function(_Node, frozen=True):
     """A function definition; `generator` when its own body yields."""
 
     name: str
@@ -349,7 +349,7 @@ class Function(_Node):
     generator: bool
 
 
-class Class(_Node):
+class Class(_Node, frozen=True):
     name: str
     bases: tuple[Expr, ...]
     keywords: tuple[Keyword, ...]

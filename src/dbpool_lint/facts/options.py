@@ -125,10 +125,15 @@ def _for_call(reader: Reader, made: Creation, argument: Argument, name: str, cod
     spread = [k for k in made.call.keywords if not k.name]
     if len(spread) == 1:
         table = reader.spread(made.call, made.scope)
-        if table.display is not None and _module(table.display[1]) is made.module:
-            fact, scope = table.display
-            yield AddDictItems(Spot(statement_of(fact, scope), fact.at), ((f'"{name}"', code),))
+        yield from _into_dict(table, made.module, name, code)
     yield AddKeywords(made.spot, ((name, code),))
+
+
+def _into_dict(table: Table, module: Module, name: str, code: str) -> Iterator[Recipe]:
+    """Add an item where all options come from one dict that stands in the module."""
+    if len(table.displays) == 1 and _module(table.displays[0][1]) is module:
+        fact, scope = table.displays[0]
+        yield AddDictItems(Spot(statement_of(fact, scope), fact.at), ((f'"{name}"', code),))
 
 
 def _replacing(module: Module, argument: Argument, code: str) -> Iterator[Recipe]:
@@ -154,9 +159,7 @@ def _middleware(reader: Reader) -> Iterator[Site]:
         found = urls(reader, url.places)
         if url.places and not found.only_sqlite:
             spot = Spot(statement_of(call, scope), call.at)
-            yield Site(
-                _module(scope), spot, "DBSessionMiddleware", found, _engine_args(reader, call, scope), _no_recipe
-            )
+            yield _of_middleware(reader, call, scope, spot, found)
 
 
 def _first(reader: Reader, call: facts.Call, scope: Scope) -> Values:
@@ -164,14 +167,21 @@ def _first(reader: Reader, call: facts.Call, scope: Scope) -> Values:
     return reader.evaluator.values(call.args[0], scope) if adds and call.args else ()
 
 
-def _engine_args(reader: Reader, call: facts.Call, scope: Scope) -> Callable[[str], Argument]:
-    def option(name: str) -> Argument:
-        given = reader.argument(call, scope, "engine_args")
-        if not given.places:
-            return given
-        return _in_dict(reader, given.places, name)
+def _of_middleware(reader: Reader, call: facts.Call, scope: Scope, spot: Spot, found: Urls) -> Site:
+    given = reader.argument(call, scope, "engine_args")
 
-    return option
+    def option(name: str) -> Argument:
+        return _in_dict(reader, given.places, name) if given.places else given
+
+    def recipes(name: str, code: str) -> tuple[Recipe, ...]:
+        if not given.places:
+            return ()
+        argument = option(name)
+        if argument.places:
+            return tuple(_replacing(_module(scope), argument, code))
+        return tuple(_into_dict(reader.table(*given.places[0]), _module(scope), name, code))
+
+    return Site(_module(scope), spot, "DBSessionMiddleware", found, option, recipes)
 
 
 def _in_dict(reader: Reader, places: tuple[Place, ...], name: str) -> Argument:
@@ -261,10 +271,7 @@ def _dict_site(
         argument = option(name)
         if argument.places:
             return tuple(_replacing(module, argument, code))
-        display = reader.table(*places[0]).display
-        if display is None or _module(display[1]) is not module:
-            return ()
-        return (AddDictItems(Spot(statement_of(*display), display[0].at), ((f'"{name}"', code),)),)
+        return tuple(_into_dict(reader.table(*places[0]), module, name, code))
 
     yield Site(module, spot, what, found, option, recipes)
 
@@ -277,7 +284,8 @@ def _settings(module: Module) -> Iterator[_Setting]:
         for cls in module.all_classes:
             for bound in cls.attributes.get(key, ()):
                 yield from _bound_setting(key, bound, cls)
-    for scope in (module, *module.all_functions):
+    scopes: list[Module | Function] = [module, *module.all_functions]
+    for scope in scopes:
         for index, fact in _run_by(scope):
             yield from _configured(fact, scope, index)
 

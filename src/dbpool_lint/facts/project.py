@@ -11,7 +11,7 @@ from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.fixing.recipes import Spot
 from dbpool_lint.sources.names import Defined, Meaning, Names
-from dbpool_lint.sources.outline import Outline
+from dbpool_lint.sources.outline import Binding, Outline
 
 
 @dataclass(eq=False, slots=True)
@@ -27,7 +27,7 @@ class Function:
     nested: dict[str, Function] = field(default_factory=dict)
     classes: dict[str, Class] = field(default_factory=dict)
     bound: dict[str, list[Bound]] = field(default_factory=dict)
-    imports: dict[str, facts.Binding] = field(default_factory=dict)
+    imports: dict[str, Binding] = field(default_factory=dict)
     global_names: frozenset[str] = frozenset()
 
     def spot(self, fact: walking.Fact) -> Spot:
@@ -86,7 +86,7 @@ class Module:
     all_functions: list[Function] = field(default_factory=list)
     all_classes: list[Class] = field(default_factory=list)
 
-    def imports(self) -> Iterator[facts.Binding]:
+    def imports(self) -> Iterator[Binding]:
         """Everything that the file imports, in functions too."""
         for statement in self.outline.statements:
             yield from statement.imports

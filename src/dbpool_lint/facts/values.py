@@ -139,3 +139,27 @@ class Evaluates(Protocol):
     def values(self, fact: facts.Expr, scope: Scope) -> Values:
         """What an expression may be."""
         ...
+
+    def name(self, name: str, scope: Scope) -> Values:
+        """What a name means where it is read."""
+        ...
+
+    def attribute(self, value: Value, name: str, scope: Scope) -> Values:
+        """What `value.name` may be."""
+        ...
+
+    def assigned(self, fact: facts.Expr, scope: Scope) -> tuple[facts.Expr, Scope] | None:
+        """The single expression a global name is bound to."""
+        ...
+
+    def kind_of_class(self, cls: Class) -> Kind | None:
+        """The kind of the objects of a class of the project."""
+        ...
+
+    def result(self, function: Function) -> Values:
+        """What a function returns."""
+        ...
+
+    def yielded(self, function: Function) -> Values:
+        """What a generator function yields."""
+        ...

@@ -138,7 +138,7 @@ def _statements(
 
 def _kind(group: list[ast.stmt]) -> str:
     kinds = {ast.ClassDef: "class", ast.FunctionDef: "def", ast.AsyncFunctionDef: "async"}
-    return kinds.get(type(group[0]), "")  # type: ignore[call-overload, no-any-return]
+    return kinds.get(type(group[0]), "")
 
 
 def _first_line(node: ast.stmt) -> int:

@@ -21,10 +21,10 @@ _FAR = 1_000
 
 
 class Piece(NamedTuple):
-    """A top-level statement, by its file and index."""
+    """A top-level statement, by its file and its place there."""
 
     module: str
-    index: int
+    place: int
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Slicer:
         self._downwards(chosen)
         found: dict[str, list[int]] = defaultdict(list)
         for piece in sorted(chosen):
-            found[piece.module].append(piece.index)
+            found[piece.module].append(piece.place)
         return dict(found)
 
     def _read(self, module: str) -> None:
@@ -140,7 +140,7 @@ class Slicer:
     def _depth(self, piece: Piece) -> int:
         """How far to follow what a statement mentions: far where pools are made, one call where leases are taken."""
         if piece in self._makers:
-            return 3
+            return 4
         return 2 if self._levels.get(piece, _FAR) <= _NEAR else 1
 
     def _needed(self, piece: Piece, statement: Statement) -> Iterator[tuple[Piece, bool]]:
@@ -159,4 +159,4 @@ class Slicer:
                         yield user, False
 
     def _statement(self, piece: Piece) -> Statement:
-        return self.names.outlines[piece.module].statements[piece.index]
+        return self.names.outlines[piece.module].statements[piece.place]
