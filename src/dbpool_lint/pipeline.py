@@ -77,9 +77,8 @@ class Workspace:
             names = Names(library)
             extra = frozenset((*settings.blocking_calls, *settings.session_factories, *settings.entry_points))
             chosen = Slicer(names, library.users, extra).slice(library.seeded(seeds(extra)))
-            for name in judged:
-                if name in library and (problem := library.problem(name)) is not None:
-                    problems.append(problem)
+            unparsed = (library.problem(name) for name in judged if name in library)
+            problems.extend(problem for problem in unparsed if problem is not None)
             findings = list(self._unreadable(problems))
             if chosen:
                 findings += self._findings(names, chosen, judged, problems)
@@ -151,7 +150,7 @@ class Workspace:
                     continue
                 try:
                     yield from [locator.finding(name, violation) for violation in check(module, linked)]
-                except Exception as error:  # one rule that stumbles over one file must not take the rest with it
+                except Exception as error:  # noqa: BLE001 - one rule that stumbles over one file must not take the rest with it
                     what = f"{rule.code} failed on this file: {type(error).__name__}: {error}"
                     problems.append(Problem(name, 0, what, ours=True))
 
@@ -205,7 +204,7 @@ def _order(finding: Finding) -> tuple[str, Span, str, str]:
 
 @contextlib.contextmanager
 def _deep_recursion() -> Iterator[None]:
-    """Python code may nest deeper than the usual limit lets us follow; the limit belongs to our host, so it is put back."""
+    """Code may nest deeper than the usual limit lets us follow; the limit belongs to our host and is put back."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _DEEP_ENOUGH))
     try:

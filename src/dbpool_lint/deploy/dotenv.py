@@ -1,4 +1,4 @@
-"""What do `.env` files say? Their variables, by python-dotenv; passwords in URLs are cut before anything else sees them."""
+"""What do `.env` files say? Their variables, by python-dotenv; passwords in URLs are cut here."""
 
 from __future__ import annotations
 

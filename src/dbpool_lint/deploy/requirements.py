@@ -1,4 +1,4 @@
-"""Which versions does the project pin? requirements files, pyproject.toml, and lock files, read by name and version only."""
+"""Which versions does the project pin? requirements, pyproject.toml and lock files, by name and version."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from dbpool_lint.facts import model as facts
+from dbpool_lint.facts.classes import kind_of_class
 from dbpool_lint.facts.project import Scope
 from dbpool_lint.facts.values import (
     UNKNOWN,
@@ -41,7 +42,7 @@ def promised(evaluator: Evaluates, value: object) -> Values:
     if isinstance(value, External):
         return (Kinded(ANNOTATED[value.name]),) if value.name in ANNOTATED else (Object(value.name),)
     if isinstance(value, Type):
-        kind = evaluator.kind_of_class(value.cls)
+        kind = kind_of_class(evaluator, value.cls)
         return (Kinded(kind),) if kind else (Instance(value.cls),)
     return ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
@@ -67,13 +68,20 @@ class Callers:
         return self._found.get(id(function), [])
 
 
-def all_calls(evaluator: Evaluator) -> Iterator[tuple[facts.Call, Scope]]:
+def all_calls(evaluator: Evaluator) -> tuple[tuple[facts.Call, Scope], ...]:
     """Every call of the slice with its innermost scope."""
+    memory = evaluator.project.memory
+    if "calls" not in memory:
+        memory["calls"] = tuple(_found_calls(evaluator))
+    return cast("tuple[tuple[facts.Call, Scope], ...]", memory["calls"])
+
+
+def _found_calls(evaluator: Evaluator) -> Iterator[tuple[facts.Call, Scope]]:
     for module in evaluator.project.modules.values():
         for piece in module.pieces.values():
             yield from ((call, module) for call in walking.calls(piece.body))
         for function in module.all_functions:
-            yield from ((f, function) for f in walking.body_of(function.node) if isinstance(f, facts.Call))
+            yield from ((f, function) for f in function.body if isinstance(f, facts.Call))
         for cls in module.all_classes:
             yield from ((call, cls) for call in walking.calls(cls.node.body))
 

@@ -16,6 +16,9 @@ from dbpool_lint.sources import syntax
 from dbpool_lint.sources.discover import matcher
 from dbpool_lint.sources.names import ModuleName, Names
 
+_DEEPEST = 600
+"""LibCST's native parser takes quadratic time for long chains of calls, and overflows the stack at some thousand."""
+
 Pieces = dict[tuple[str, str, int], "tuple[facts.Stmt, ...] | Problem"]
 """Facts of statements by file name, digest and index."""
 
@@ -59,6 +62,8 @@ def _extracted(names: Names, source: Source, index: int) -> tuple[facts.Stmt, ..
     from dbpool_lint.facts.extract import extract
 
     statement = names.outlines[source.name].statements[index]
+    if statement.depth > _DEEPEST:
+        return Problem(source.name, statement.line, "nested too deeply to be judged")
     try:
         return extract(syntax.parse(source, statement.line, statement.start, statement.end))
     except cst.ParserSyntaxError as error:

@@ -39,7 +39,7 @@ def edges(evaluator: Evaluator, function: Function) -> tuple[Edge, ...]:
 
 
 def _edges(evaluator: Evaluator, function: Function) -> Iterator[Edge]:
-    for fact in walking.body_of(function.node):
+    for fact in function.body:
         yield from _of_fact(evaluator, fact, function)
     yield from depended(evaluator, function)
     for decorator in function.node.decorators:
@@ -211,9 +211,12 @@ def _looks_first(function: Function) -> bool:
 
 def constructed_classes(evaluator: Evaluator, function: Function) -> Iterator[tuple[Class, walking.Fact]]:
     """The classes of the project whose objects a function makes, and where."""
-    for fact in walking.body_of(function.node):
+    for fact in function.body:
         if isinstance(fact, facts.Call):
             for value in evaluator.values(fact.func, function):
-                if isinstance(value, Type) and not _is_single(evaluator, value.cls):
-                    if lookup(evaluator, value.cls, "__new__") is None:
-                        yield value.cls, fact
+                if isinstance(value, Type) and not _keeps_one(evaluator, value.cls):
+                    yield value.cls, fact
+
+
+def _keeps_one(evaluator: Evaluator, cls: Class) -> bool:
+    return _is_single(evaluator, cls) or lookup(evaluator, cls, "__new__") is not None

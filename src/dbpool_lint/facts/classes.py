@@ -6,6 +6,7 @@ from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.project import Class, Function, Scope
 from dbpool_lint.facts.values import Evaluates, External, Type
+from dbpool_lint.knowledge.kinds import ANNOTATED, Kind
 
 _MOST = 50
 
@@ -67,3 +68,8 @@ def decorated(evaluator: Evaluates, function: Function, *names: str) -> bool:
 def lookup(evaluator: Evaluates, cls: Class, name: str) -> Function | None:
     """The method an object of the class would run."""
     return next((owner.methods[name] for owner in bases_of(evaluator, cls) if name in owner.methods), None)
+
+
+def kind_of_class(evaluator: Evaluates, cls: Class) -> Kind | None:
+    """The kind of the objects of a class of the project that derives from a known one."""
+    return next((ANNOTATED[name] for name in sorted(outside_bases(evaluator, cls)) if name in ANNOTATED), None)

@@ -57,10 +57,15 @@ def decorated_as(evaluator: Evaluator, function: Function) -> str:
         for value in evaluator.values(func, outside):
             if any(_named(evaluator, name) for name in names_of(value)):
                 return "route"
-        if isinstance(func, facts.Attr) and func.name in frameworks.REQUEST_DECORATORS:
-            if any(is_app(evaluator, value) for value in evaluator.values(func.base, outside)):
-                return "middleware" if func.name == "middleware" else "route"
+        if isinstance(func, facts.Attr) and _registers(evaluator, func, outside):
+            return "middleware" if func.name == "middleware" else "route"
     return ""
+
+
+def _registers(evaluator: Evaluator, func: facts.Attr, scope: Scope) -> bool:
+    if func.name not in frameworks.REQUEST_DECORATORS:
+        return False
+    return any(is_app(evaluator, value) for value in evaluator.values(func.base, scope))
 
 
 def _named(evaluator: Evaluator, name: str) -> bool:
@@ -100,7 +105,7 @@ def _registered(evaluator: Evaluator, scope: Scope) -> Iterator[Entry]:
 
 def _calls_of(scope: Scope) -> Iterator[facts.Call]:
     if isinstance(scope, Function):
-        yield from (fact for fact in walking.body_of(scope.node) if isinstance(fact, facts.Call))
+        yield from (fact for fact in scope.body if isinstance(fact, facts.Call))
     elif isinstance(scope, Module):
         for piece in scope.pieces.values():
             yield from walking.calls(piece.body)

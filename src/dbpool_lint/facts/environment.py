@@ -60,7 +60,7 @@ def key_of(evaluator: Evaluates, fact: facts.Call | facts.Item, scope: Scope) ->
 
 
 def of_settings(evaluator: Evaluates, cls: Class, name: str) -> Values:
-    """What the project's own `.env` files give to a field of a pydantic settings class; empty when they give nothing."""
+    """What the project's own `.env` files give to a field of a pydantic settings class; empty when nothing."""
     given = evaluator.project.deployment.variable(name.upper())
     if not given or not outside_bases(evaluator, cls) & SETTINGS_CLASSES:
         return ()

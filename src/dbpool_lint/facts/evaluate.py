@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dbpool_lint.facts import environment, walking
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts.annotations import annotated, promised
-from dbpool_lint.facts.classes import bases_of, decorated, lookup
+from dbpool_lint.facts.classes import bases_of, decorated, kind_of_class, lookup
 from dbpool_lint.facts.entering import element, entered
 from dbpool_lint.facts.project import Bound, Class, Function, Module, Project, Scope
 from dbpool_lint.facts.values import (
@@ -29,7 +29,7 @@ from dbpool_lint.facts.values import (
     names_of,
 )
 from dbpool_lint.knowledge import frameworks
-from dbpool_lint.knowledge.kinds import ANNOTATED, CALLED, MADE_BY, METHODS, Kind
+from dbpool_lint.knowledge.kinds import CALLED, MADE_BY, METHODS, Kind
 from dbpool_lint.sources.names import Defined, Elsewhere, Meaning, ModuleName
 
 _DEEPEST = 40
@@ -310,7 +310,7 @@ class Evaluator:
         if isinstance(value, External):
             return self._called_outside(value.name, fact, scope)
         if isinstance(value, Type):
-            kind = self.kind_of_class(value.cls)
+            kind = kind_of_class(self, value.cls)
             return (Kinded(kind, fresh=True),) if kind else (Instance(value.cls),)
         if isinstance(value, Routine):
             if any(name in self.project.settings.session_factories for name in names_of(value)):
@@ -383,22 +383,8 @@ class Evaluator:
 
     def yielded(self, function: Function) -> Values:
         """What a generator function yields, as read by who receives it."""
-        found = (f.value for f in walking.body_of(function.node) if isinstance(f, facts.Yield) and not f.delegating)
+        found = (f.value for f in function.body if isinstance(f, facts.Yield) and not f.delegating)
         return kept(merged(*(self.values(value, function) for value in found if value is not None))) or _NOTHING
-
-    def kind_of_class(self, cls: Class) -> Kind | None:
-        """The kind of the objects of a class of the project that derives from a known one."""
-        for owner in bases_of(self, cls):
-            for base in owner.node.bases:
-                for value in self.values(_plain(base), owner.parent or owner.module):
-                    if isinstance(value, External) and value.name in ANNOTATED:
-                        return ANNOTATED[value.name]
-        return None
-
-
-def _plain(base: facts.Expr) -> facts.Expr:
-    """`Repository[Session]` as a base class is `Repository`."""
-    return base.base if isinstance(base, facts.Item) else base
 
 
 def returned(function: Function) -> Iterator[facts.Expr]:

@@ -131,6 +131,8 @@ class Lowering:
         return facts.Call(self._at(node), self.lower(node.func), tuple(positional), tuple(keywords))
 
     def _literal(self, node: cst.SimpleString | cst.Integer | cst.Float) -> facts.Expr:
+        if isinstance(node, cst.SimpleString) and (plain := _plain_text(node.value)) is not None:
+            return facts.Const(self._at(node), plain)
         value = node.evaluated_value
         if isinstance(value, bytes):
             return facts.Opaque(self._at(node), ())
@@ -236,6 +238,14 @@ class Lowering:
     def _opaque(self, node: cst.CSTNode) -> facts.Expr:
         parts = (child for child in children(node) if isinstance(child, cst.BaseExpression))
         return facts.Opaque(self._at(node), tuple(self.lower(part) for part in parts))
+
+
+def _plain_text(code: str) -> str | None:
+    """The text of a string literal without prefix and escapes, which needs no compiler; None for any other."""
+    if "\\" in code or "\r" in code or code[0] not in "'\"":
+        return None
+    quotes = 3 if code[:3] in ('"""', "'''") and len(code) >= 6 else 1
+    return code[quotes:-quotes]
 
 
 _NAMED_CONSTANTS: dict[str, bool | None] = {"True": True, "False": False, "None": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
@@ -44,35 +45,33 @@ def _is_per_request(evaluator: Evaluator, cls: Class | None) -> bool:
 
 def is_kept(evaluator: Evaluator, fact: walking.Fact, function: Function) -> bool:
     """Whether the value of an expression outlives the call of the function that evaluates it."""
-    derived = _derived(fact, function)
+    derived = _derived(evaluator, fact, function)
     return any(
         outlives(evaluator, target, function, derived)
-        for target, value in _stores(function)
+        for target, value in _stores(evaluator, function)
         if value is fact or _carries(value, fact, derived)
     )
 
 
-def _derived(fact: walking.Fact, function: Function) -> frozenset[str]:
+def _derived(evaluator: Evaluator, fact: walking.Fact, function: Function) -> frozenset[str]:
     """Local names that hold the value, or something made with it, such as the factory bound to an engine."""
     names: set[str] = set()
     grew = True
     while grew:
         before = len(names)
-        for target, value in _stores(function):
-            if isinstance(target, facts.Name) and target.id not in function.global_names:
-                if _carries(value, fact, names):
-                    names.add(target.id)
+        for target, value in _stores(evaluator, function):
+            local = isinstance(target, facts.Name) and target.id not in function.global_names
+            if local and isinstance(target, facts.Name) and _carries(value, fact, names):
+                names.add(target.id)
         grew = len(names) > before
     return frozenset(names)
 
 
-def _holders(fact: walking.Fact, function: Function) -> frozenset[str]:
+def _holders(evaluator: Evaluator, fact: walking.Fact, function: Function) -> frozenset[str]:
     """Local names that hold the very value, not something made with it."""
     names: set[str] = set()
-    for target, value in _stores(function):
-        while isinstance(value, facts.Await):
-            value = value.value
-        if value is fact and isinstance(target, facts.Name):
+    for target, value in _stores(evaluator, function):
+        if isinstance(target, facts.Name) and walking.awaited(value) is fact:
             names.add(target.id)
     return frozenset(names)
 
@@ -84,9 +83,17 @@ def _carries(value: walking.Fact, fact: walking.Fact, names: frozenset[str] | se
     return False
 
 
-def _stores(function: Function) -> Iterator[tuple[facts.Expr, facts.Expr]]:
+def _stores(evaluator: Evaluator, function: Function) -> tuple[tuple[facts.Expr, facts.Expr], ...]:
     """Every (target, value) of the assignments in a function, `dict.setdefault` and `setattr` included."""
-    for fact in walking.body_of(function.node):
+    memory = evaluator.project.memory
+    key = ("stores", id(function))
+    if key not in memory:
+        memory[key] = tuple(_found_stores(function))
+    return cast("tuple[tuple[facts.Expr, facts.Expr], ...]", memory[key])
+
+
+def _found_stores(function: Function) -> Iterator[tuple[facts.Expr, facts.Expr]]:
+    for fact in function.body:
         if isinstance(fact, facts.Assign):
             for target in fact.targets:
                 for single in walking.targets(target):
@@ -124,7 +131,7 @@ def outlives(
 
 def _asked_for(name: str, function: Function) -> bool:
     """Whether a function looks at a global before it fills it; one that is assigned on every call keeps nothing."""
-    for fact in walking.body_of(function.node):
+    for fact in function.body:
         if isinstance(fact, (facts.If, facts.While, facts.Choice)) and name in walking.names(fact.test):
             return True
         if isinstance(fact, facts.Logic) and any(name in walking.names(part) for part in fact.operands[:-1]):
@@ -174,9 +181,9 @@ def _is_request_proxy(value: Value) -> bool:
     return False
 
 
-def is_disposed(fact: walking.Fact, function: Function) -> bool:
+def is_disposed(evaluator: Evaluator, fact: walking.Fact, function: Function) -> bool:
     """Whether a function closes, in a `finally` or by `with`, the pool that it made at `fact`."""
-    names = _holders(fact, function)
+    names = _holders(evaluator, fact, function)
     for statement in walking.statements(function.node.body):
         if isinstance(statement, facts.Try):
             for inner in walking.within(statement.final):

@@ -17,6 +17,9 @@ from dbpool_lint.facts.values import External, Kinded, Routine
 from dbpool_lint.knowledge.kinds import LEASES, Kind
 
 _CLOSING = frozenset({"close", "remove", "release", "aclose", "close_all", "invalidate", "terminate", "putconn"})
+_NOT_YET = frozenset({"begin", "begin_nested", "connection", "execution_options", "options", "registry", "transaction"})
+"""Methods that lead on to something else, by which the lease may be closed yet."""
+
 _PLAIN_BUILTINS = frozenset({"print", "repr", "str", "type", "isinstance", "id", "bool", "hasattr", "callable"})
 _DEEPEST = 12
 
@@ -34,7 +37,7 @@ class Taken:
 def leaked(evaluator: Evaluator, function: Function) -> Iterator[Taken]:
     """The leases that a function takes and that nobody gives back."""
     around = walking.parents(function.node.body)
-    for fact in walking.body_of(function.node):
+    for fact in function.body:
         if not isinstance(fact, facts.Call):
             continue
         kind = taken_by(evaluator, fact, function)
@@ -115,17 +118,7 @@ def _is_thrown_away(fact: facts.Expr, around: dict[int, walking.Fact]) -> bool:
     call = around.get(id(parent))
     if not isinstance(call, facts.Call) or call.func is not parent:
         return False
-    if parent.name in (
-        "begin",
-        "begin_nested",
-        "connection",
-        "execution_options",
-        "options",
-        "registry",
-        "transaction",
-    ):
-        return False
-    return True
+    return parent.name not in _NOT_YET
 
 
 def _settled(evaluator: Evaluator, function: Function, name: str) -> bool:
@@ -324,12 +317,11 @@ def reads_lazily(lease: Taken) -> bool:
     """Whether a query or result of the lease is handed out or kept unread: closing the lease would break it."""
     kept: set[str] = set()
     body = lease.function.node.body
-    for fact in walking.body_of(lease.function.node):
+    for fact in lease.function.body:
         if isinstance(fact, facts.Return) and fact.value is not None and _is_unread(fact.value, {lease.name, *kept}):
             return True
-        if isinstance(fact, facts.Assign) and len(fact.targets) == 1 and isinstance(fact.targets[0], facts.Name):
-            if _is_unread(fact.value, {lease.name, *kept}):
-                kept.add(fact.targets[0].id)
+        if isinstance(fact, facts.Assign) and _is_unread(fact.value, {lease.name, *kept}):
+            kept.update(target.id for target in fact.targets if isinstance(target, facts.Name))
     return bool(kept) and _used_after(body, lease.name, kept)
 
 

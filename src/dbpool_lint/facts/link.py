@@ -1,4 +1,4 @@
-"""How do the modules hang together? The linked project that rules look at, each part worked out once, when asked for."""
+"""How do the modules hang together? The linked project that rules look at, each part worked out when asked for."""
 
 from __future__ import annotations
 

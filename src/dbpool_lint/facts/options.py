@@ -253,9 +253,9 @@ def _hacked(modules: list[Module]) -> bool:
 def _extension_options(reader: Reader) -> Iterator[tuple[facts.Call, Scope, Argument]]:
     for call, scope in all_calls(reader.evaluator):
         values = reader.evaluator.values(call, scope)
-        if any(isinstance(v, Kinded) and v.kind is Kind.FLASK_SQLALCHEMY and v.fresh for v in values):
-            if _module(scope).context is facts.Context.APPLICATION:
-                yield call, scope, reader.argument(call, scope, "engine_options")
+        made = any(isinstance(v, Kinded) and v.kind is Kind.FLASK_SQLALCHEMY and v.fresh for v in values)
+        if made and _module(scope).context is facts.Context.APPLICATION:
+            yield call, scope, reader.argument(call, scope, "engine_options")
 
 
 def _dict_site(
@@ -297,7 +297,7 @@ def _bound_setting(key: str, bound: Bound, scope: Scope) -> Iterator[_Setting]:
 
 def _run_by(scope: Module | Function) -> Iterator[tuple[int, walking.Fact]]:
     if isinstance(scope, Function):
-        yield from ((scope.statement, fact) for fact in walking.body_of(scope.node))
+        yield from ((scope.statement, fact) for fact in scope.body)
     else:
         for piece in scope.pieces.values():
             yield from ((piece.index, fact) for fact in walking.within(piece.body))
@@ -309,11 +309,15 @@ def _configured(fact: walking.Fact, scope: Scope, index: int) -> Iterator[_Setti
             key = walking.literal(target.index) if isinstance(target, facts.Item) else None
             if isinstance(target, facts.Item) and key in (_URI, _OPTIONS) and _is_config(target.base):
                 yield _Setting(str(key), fact.value, scope, Spot(index, fact.at))
-    elif isinstance(fact, facts.Call) and isinstance(fact.func, facts.Attr):
-        if fact.func.name in ("update", "from_mapping") and _is_config(fact.func.base):
-            for keyword in fact.keywords:
-                if keyword.name in (_URI, _OPTIONS):
-                    yield _Setting(keyword.name, keyword.value, scope, Spot(index, keyword.at))
+    elif isinstance(fact, facts.Call) and _updates_config(fact):
+        for keyword in fact.keywords:
+            if keyword.name in (_URI, _OPTIONS):
+                yield _Setting(keyword.name, keyword.value, scope, Spot(index, keyword.at))
+
+
+def _updates_config(fact: facts.Call) -> bool:
+    updates = isinstance(fact.func, facts.Attr) and fact.func.name in ("update", "from_mapping")
+    return updates and isinstance(fact.func, facts.Attr) and _is_config(fact.func.base)
 
 
 def _is_config(fact: facts.Expr) -> bool:
@@ -338,9 +342,7 @@ def pings_itself(module: Module) -> bool:
         if isinstance(decorator, facts.Call)
         for arg in decorator.args
     )
-    raised = (
-        f for function in module.all_functions for f in walking.body_of(function.node) if isinstance(f, facts.Raise)
-    )
+    raised = (f for function in module.all_functions for f in function.body if isinstance(f, facts.Raise))
     return listens and any("DisconnectionError" in _mentioned(fact) for fact in raised)
 
 

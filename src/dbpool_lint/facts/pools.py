@@ -187,12 +187,14 @@ def is_for_tests(reader: Reader, made: Creation) -> bool:
 def is_second_try(reader: Reader, made: Creation) -> bool:
     """Whether it stands where pool options were refused, as SQLite's pools do: `except TypeError`."""
     body = made.scope.node.body if not isinstance(made.scope, Module) else tuple(s for _, s in made.scope.body())
-    for statement in walking.statements(body):
-        for handler in statement.handlers if isinstance(statement, facts.Try) else ():
-            if handler.types is not None and walking.names(handler.types) & {"TypeError", "ArgumentError"}:
-                if any(fact is made.call for fact in walking.within(handler.body)):
-                    return True
-    return False
+    tries = (statement for statement in walking.statements(body) if isinstance(statement, facts.Try))
+    return any(
+        fact is made.call
+        for statement in tries
+        for handler in statement.handlers
+        if handler.types is not None and walking.names(handler.types) & {"TypeError", "ArgumentError"}
+        for fact in walking.within(handler.body)
+    )
 
 
 def stays_inside(evaluator: Evaluator, made: Creation) -> bool:
@@ -259,7 +261,7 @@ def is_disposed_here(made: Creation) -> bool:
     """Whether the function that makes an engine disposes it again: one use, then gone."""
     if made.function is None or made.function.node.generator:
         return False
-    for fact in walking.body_of(made.function.node):
+    for fact in made.function.body:
         if isinstance(fact, facts.Call) and isinstance(fact.func, facts.Attr) and fact.func.name == "dispose":
             return True
     return False

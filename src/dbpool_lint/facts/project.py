@@ -29,6 +29,14 @@ class Function:
     bound: dict[str, list[Bound]] = field(default_factory=dict)
     imports: dict[str, Binding] = field(default_factory=dict)
     global_names: frozenset[str] = frozenset()
+    _body: tuple[walking.Fact, ...] | None = None
+
+    @property
+    def body(self) -> tuple[walking.Fact, ...]:
+        """Everything the function itself runs, parents first: nested functions and classes are not looked into."""
+        if self._body is None:
+            self._body = tuple(walking.body_of(self.node))
+        return self._body
 
     def spot(self, fact: walking.Fact) -> Spot:
         """The spot of a fact that stands in this function."""
@@ -190,7 +198,7 @@ class _Builder:
             table.setdefault(name, []).append(bound)
 
     def _walruses(self, function: Function) -> None:
-        for fact in walking.body_of(function.node):
+        for fact in function.body:
             if isinstance(fact, facts.Walrus) and isinstance(fact.target, facts.Name):
                 bound = Bound("value", fact.value, None, Spot(self.statement, fact.at))
                 function.bound.setdefault(fact.target.id, []).append(bound)
@@ -209,6 +217,7 @@ def _is_name(fact: facts.Expr, name: str) -> bool:
 
 
 def _bounds(node: facts.Stmt, statement: int) -> Iterator[tuple[str, Bound]]:
+    """The names that a statement binds by itself, and how."""
     at = Spot(statement, node.at)
     if isinstance(node, facts.Assign):
         for target in node.targets:
@@ -220,7 +229,12 @@ def _bounds(node: facts.Stmt, statement: int) -> Iterator[tuple[str, Bound]]:
         yield node.target.id, Bound("annotated", None, node.annotation, at)
     elif isinstance(node, facts.Augment) and isinstance(node.target, facts.Name):
         yield node.target.id, Bound("unknown", node.value, None, at)
-    elif isinstance(node, facts.For):
+    else:
+        yield from _block_bounds(node, at)
+
+
+def _block_bounds(node: facts.Stmt, at: Spot) -> Iterator[tuple[str, Bound]]:
+    if isinstance(node, facts.For):
         for target in walking.targets(node.target):
             if isinstance(target, facts.Name):
                 how = "element" if target is node.target else "unknown"
@@ -230,13 +244,9 @@ def _bounds(node: facts.Stmt, statement: int) -> Iterator[tuple[str, Bound]]:
             if isinstance(item.target, facts.Name):
                 yield item.target.id, Bound("entered", item.value, None, at)
     elif isinstance(node, facts.Try):
-        for handler in node.handlers:
-            if handler.name:
-                yield handler.name, Bound("unknown", None, None, at)
+        yield from ((handler.name, Bound("unknown", None, None, at)) for handler in node.handlers if handler.name)
     elif isinstance(node, facts.Match):
-        for case in node.cases:
-            for name in case.binds:
-                yield name, Bound("unknown", None, None, at)
+        yield from ((name, Bound("unknown", None, None, at)) for case in node.cases for name in case.binds)
 
 
 def _parts(target: facts.Expr, value: facts.Expr, at: Spot) -> Iterator[tuple[str, Bound]]:

@@ -89,15 +89,10 @@ def _passes(evaluator: Evaluator, edge: Edge, caller: Function) -> bool:
 def sync_calls(evaluator: Evaluator, function: Function) -> Iterator[Edge]:
     """The plain functions that a function runs itself for certain, there and then, on the same thread."""
     for edge in edges(evaluator, function):
-        node = edge.callee.node
-        if (
-            edge.certain
-            and edge.how in ("call", "construct", "property")
-            and not node.asynchronous
-            and not node.generator
-        ):
-            if not _runs_elsewhere(evaluator, edge.callee):
-                yield edge
+        there = edge.certain and edge.how in ("call", "construct", "property")
+        plain = not (edge.callee.node.asynchronous or edge.callee.node.generator)
+        if there and plain and not _runs_elsewhere(evaluator, edge.callee):
+            yield edge
 
 
 def _runs_elsewhere(evaluator: Evaluator, function: Function) -> bool:
@@ -116,7 +111,7 @@ class Sinks:
 
     def direct(self, function: Function) -> Iterator[facts.Call]:
         """The sinks that a function calls itself."""
-        for fact in walking.body_of(function.node):
+        for fact in function.body:
             if isinstance(fact, facts.Call) and self._is_sink(fact, function):
                 yield fact
 

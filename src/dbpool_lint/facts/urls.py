@@ -14,8 +14,8 @@ from dbpool_lint.facts import model as facts
 from dbpool_lint.facts.arguments import Place, Reader
 from dbpool_lint.facts.classes import outside_bases
 from dbpool_lint.facts.evaluate import returned
-from dbpool_lint.facts.project import Class, Function, Module, Scope
-from dbpool_lint.facts.values import External, Instance, Literal, Object, Routine, Type
+from dbpool_lint.facts.project import Class, Scope
+from dbpool_lint.facts.values import External, Instance, Literal, Object, Routine, Type, Values
 
 _DEEPEST = 12
 _HOLE = "{}"
@@ -203,21 +203,27 @@ def _named(reader: Reader, fact: facts.Expr, scope: Scope, depth: int) -> Iterat
         for value in reader.evaluator.values(fact.base, scope):
             if isinstance(value, (Instance, Type)):
                 yield from _of_class(reader, value.cls, fact.name, depth)
-    if isinstance(fact, facts.Name) and isinstance(scope, Module) and len(scope.bound.get(fact.id, ())) > 1:
-        for bound in scope.bound[fact.id]:
-            if bound.how == "value" and bound.value is not None:
-                yield from _texts(reader, bound.value, scope, depth + _DEEPEST // 3)
-        return
+    bounds = _bounds(fact, scope)
     place = reader.evaluator.assigned(fact, scope)
-    if place is not None and place[0] is not fact:
+    if bounds:
+        for bound in bounds:
+            # `url = url.replace(…)` asks for itself: a few rounds are enough to see every text
+            yield from _texts(reader, bound, scope, depth + _DEEPEST // 3)
+    elif place is not None and place[0] is not fact:
         yield from _texts(reader, *place, depth + 1)
-        return
-    if isinstance(fact, facts.Name) and isinstance(scope, Function) and fact.id in scope.bound:
-        for bound in scope.bound[fact.id]:
-            if bound.how == "value" and bound.value is not None and bound.value is not fact:
-                yield from _texts(reader, bound.value, scope, depth + 1)
-        return
-    for value in reader.values((fact, scope)):
+    else:
+        yield from _plain(reader.values((fact, scope)))
+
+
+def _bounds(fact: facts.Expr, scope: Scope) -> list[facts.Expr]:
+    """What a local name, or a global one of this module, is bound to."""
+    if not isinstance(fact, facts.Name) or isinstance(scope, Class):
+        return []
+    return [b.value for b in scope.bound.get(fact.id, ()) if b.how == "value" and b.value is not None]
+
+
+def _plain(values: Values) -> Iterator[str]:
+    for value in values:
         if isinstance(value, Literal) and isinstance(value.value, str):
             yield value.value
         elif not isinstance(value, (Literal, Object)):

@@ -152,10 +152,6 @@ class Evaluates(Protocol):
         """The single expression a global name is bound to."""
         ...
 
-    def kind_of_class(self, cls: Class) -> Kind | None:
-        """The kind of the objects of a class of the project."""
-        ...
-
     def result(self, function: Function) -> Values:
         """What a function returns."""
         ...

@@ -125,6 +125,13 @@ def parents(roots: Iterable[Fact]) -> dict[int, Fact]:
     return around
 
 
+def awaited(fact: facts.Expr) -> facts.Expr:
+    """What stands behind `await`s."""
+    while isinstance(fact, facts.Await):
+        fact = fact.value
+    return fact
+
+
 def literal(fact: facts.Expr | None) -> object:
     """The value of a literal, or `NotImplemented`."""
     return fact.value if isinstance(fact, facts.Const) else cast(object, NotImplemented)

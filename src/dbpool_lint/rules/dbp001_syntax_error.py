@@ -2,13 +2,14 @@
 
 ## What it does
 
-Reports a file that dbpool-lint cannot read: no permission, bytes that are not in the declared encoding, a null byte, or
-text that is not Python. The other files are judged all the same.
+Reports a file that dbpool-lint cannot read: no permission, bytes that are not in the declared encoding, a
+null byte, or text that is not Python. The other files are judged all the same.
 
 ## Why it matters
 
-What stands in such a file is not seen, so a pool that is made there, or a session that it leaks, goes unnoticed. Python
-could not import the file either. Syntax newer than the Python that runs dbpool-lint is no error as long as LibCST knows it.
+What stands in such a file is not seen, so a pool that is made there, or a session that it leaks, goes
+unnoticed. Python could not import the file either. Syntax newer than the Python that runs dbpool-lint is no
+error as long as LibCST knows it.
 
 ## Example
 
@@ -28,8 +29,8 @@ engine = create_engine("postgresql://db.internal/shop")
 
 ## Limits
 
-One finding for each file, at the first place that cannot be understood. flake8 reports the same as its own E999, so the plugin
-leaves it out.
+One finding for each file, at the first place that cannot be understood. flake8 reports the same as its own
+E999, so the plugin leaves it out.
 
 ## Sources
 

@@ -2,8 +2,8 @@
 
 ## What it does
 
-Reports `# noqa: DBP…` and `# dbpool: ignore[…]` comments, and single codes in them, that silence no finding; and names in
-our own comments that are no rule.
+Reports `# noqa: DBP…` and `# dbpool: ignore[…]` comments, and single codes in them, that silence no finding;
+and names in our own comments that are no rule.
 
 ## Why it matters
 
@@ -31,11 +31,13 @@ engine = create_engine(os.environ["DATABASE_URL"], pool_pre_ping=True, pool_recy
 
 ## Fix safety
 
-Safe: only the comment, or the part of it that is ours, is removed. Codes of other tools and other comments on the line stay.
+Safe: only the comment, or the part of it that is ours, is removed. Codes of other tools and other comments on
+the line stay.
 
 ## Limits
 
-A bare `# noqa` is never reported: other tools may need it. A code of a rule that is not selected is left alone.
+A bare `# noqa` is never reported: other tools may need it. A code of a rule that is not selected is left
+alone.
 
 ## Sources
 

@@ -2,17 +2,18 @@
 
 ## What it does
 
-Reports `create_engine`, `create_async_engine`, `asyncpg.create_pool`, `psycopg_pool`'s pools and the like where a request reaches
-them: in a route, a dependency or middleware, or in anything these call, through any number of helpers and modules. The way from the
-route is named.
+Reports `create_engine`, `create_async_engine`, `asyncpg.create_pool`, `psycopg_pool`'s pools and the like
+where a request reaches them: in a route, a dependency or middleware, or in anything these call, through any
+number of helpers and modules. The way from the route is named.
 
 ## Why it matters
 
-Each request then opens connections of its own, and nobody returns them to anyone: an engine that goes out of use is closed by the
-cyclic garbage collector, some requests later. Measured against a server with 27 usable connections: 40 requests at once, 13 failed
-and 27 connections stayed open; with references kept, the 28th request failed. The user sees `FATAL:  remaining connection slots are
-reserved for non-replication superuser connections` (as `OperationalError`, or asyncpg's `TooManyConnectionsError`). It comes and goes
-with load and with the collector, so tests rarely show it.
+Each request then opens connections of its own, and nobody returns them to anyone: an engine that goes out of
+use is closed by the cyclic garbage collector, some requests later. Measured against a server with 27 usable
+connections: 40 requests at once, 13 failed and 27 connections stayed open; with references kept, the 28th
+request failed. The user sees `FATAL:  remaining connection slots are reserved for non-replication superuser
+connections` (as `OperationalError`, or asyncpg's `TooManyConnectionsError`). It comes and goes with load and
+with the collector, so tests rarely show it.
 
 ## Example
 
@@ -56,15 +57,16 @@ async def health():
 
 ## Fix safety
 
-Unsafe: the call moves to module level, with the factory that is bound to it. It then runs when the module is imported, which may be
-earlier than its configuration is ready, and a `dispose()` that followed goes away. Refused when an argument is known only in the
-function, when it comes from the request, and for pools that need a running event loop.
+Unsafe: the call moves to module level, with the factory that is bound to it. It then runs when the module is
+imported, which may be earlier than its configuration is ready, and a `dispose()` that followed goes away.
+Refused when an argument is known only in the function, when it comes from the request, and for pools that
+need a running event loop.
 
 ## Limits
 
-Left alone: pools kept by `lru_cache` or `cache`, in a global, a class attribute, a dict, or the application's state; singletons;
-lifespan and start-up code; tests; `NullPool`; an engine that is disposed in `finally`. Flask's `g` lives for one request and is
-no cache. What a cache of an unknown kind keeps cannot be seen.
+Left alone: pools kept by `lru_cache` or `cache`, in a global, a class attribute, a dict, or the application's
+state; singletons; lifespan and start-up code; tests; `NullPool`; an engine that is disposed in `finally`.
+Flask's `g` lives for one request and is no cache. What a cache of an unknown kind keeps cannot be seen.
 
 ## Sources
 
@@ -108,7 +110,7 @@ def _is_lost(project: Linked, made: Creation) -> bool:
     evaluator = project.evaluator
     if is_kept(evaluator, made.call, function) or starts_once(evaluator, function):
         return False
-    if is_disposed(made.call, function) or is_used_once(made):
+    if is_disposed(evaluator, made.call, function) or is_used_once(made):
         return False
     return keeps(project.reader, made) is True
 
@@ -119,8 +121,8 @@ def _violation(project: Linked, made: Creation) -> Violation:
     path = project.request_paths[id(function)]
     made_by = made.name.rpartition(".")[2]
     message = (
-        f"`{made_by}` makes a new pool for each request ({described(path)}); its connections stay open until the garbage "
-        "collector comes by, and the server runs out of connection slots"
+        f"`{made_by}` makes a new pool for each request ({described(path)}); its connections stay open until the "
+        "garbage collector comes by, and the server runs out of connection slots"
     )
     mend = None
     if made.is_sqlalchemy and not needs_request(project.evaluator, made):

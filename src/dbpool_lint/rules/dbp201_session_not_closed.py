@@ -2,17 +2,18 @@
 
 ## What it does
 
-Reports a lease (a `Session` or `AsyncSession`, what a sessionmaker or a helper of the project hands out, `engine.connect()`,
-`raw_connection()`, `pool.acquire()`, `getconn()`) that a function takes and on no path closes, returns, stores or passes to
-something that may close it.
+Reports a lease (a `Session` or `AsyncSession`, what a sessionmaker or a helper of the project hands out,
+`engine.connect()`, `raw_connection()`, `pool.acquire()`, `getconn()`) that a function takes and on no path
+closes, returns, stores or passes to something that may close it.
 
 ## Why it matters
 
-The connection stays checked out after the function is done: SQLAlchemy's objects are reference cycles, so it comes back only when the
-cyclic garbage collector runs, and until then the server shows `idle in transaction`. Measured with a pool of 5: of 40 calls in a row 22
-failed with `sqlalchemy.exc.TimeoutError: QueuePool limit of size 5 overflow 0 reached, connection timed out`; with a pool of 20 all
-passed, so that small tests do not show it. An async session cannot be returned by the collector at all: its connection is terminated
-and SQLAlchemy logs an error. A connection acquired from an asyncpg pool never comes back.
+The connection stays checked out after the function is done: SQLAlchemy's objects are reference cycles, so it
+comes back only when the cyclic garbage collector runs, and until then the server shows `idle in transaction`.
+Measured with a pool of 5: of 40 calls in a row 22 failed with `sqlalchemy.exc.TimeoutError: QueuePool limit
+of size 5 overflow 0 reached, connection timed out`; with a pool of 20 all passed, so that small tests do not
+show it. An async session cannot be returned by the collector at all: its connection is terminated and
+SQLAlchemy logs an error. A connection acquired from an asyncpg pool never comes back.
 
 ## Example
 
@@ -52,15 +53,17 @@ def user_names():
 
 ## Fix safety
 
-Unsafe: the code up to the last use of the variable moves into a `with` block. What is read lazily after it, such as a query that is
-not yet executed or an attribute that is loaded on access, would need the session again. No fix is offered where the variable is
-used outside of the block that takes it, captured, or rebound, nor for raw driver connections.
+Unsafe: the code up to the last use of the variable moves into a `with` block. What is read lazily after it,
+such as a query that is not yet executed or an attribute that is loaded on access, would need the session
+again. No fix is offered where the variable is used outside of the block that takes it, captured, or rebound,
+nor for raw driver connections.
 
 ## Limits
 
-Closed on one path counts as closed here: what an exception skips is another defect. A lease that is returned, yielded, stored in an
-object or a container, or passed to something that cannot be looked into is left alone. Tests, migrations, scripts and commands
-that end by themselves are left alone: the process gives everything back.
+Closed on one path counts as closed here: what an exception skips is another defect. A lease that is returned,
+yielded, stored in an object or a container, or passed to something that cannot be looked into is left alone.
+Tests, migrations, scripts and commands that end by themselves are left alone: the process gives everything
+back.
 
 ## Sources
 
@@ -108,8 +111,8 @@ def _never_ends(function: Function) -> bool:
 def _violation(lease: Taken) -> Violation:
     what = f"`{lease.name}`" if lease.name else f"this {lease.kind.value}"
     message = (
-        f"{what} takes a connection and is never closed in `{lease.function.qualname}`: the pool gets it back only when the "
-        "garbage collector runs, and later callers wait until they time out"
+        f"{what} takes a connection and is never closed in `{lease.function.qualname}`: the pool gets it back only "
+        "when the garbage collector runs, and later callers wait until they time out"
     )
     return Violation(rule, lease.function.spot(lease.fact), message, mend=_mend(lease))
 

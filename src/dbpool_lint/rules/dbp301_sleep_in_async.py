@@ -2,16 +2,16 @@
 
 ## What it does
 
-Reports `time.sleep` where the event loop runs it: directly in an `async def`, or in a plain function that an `async def` calls,
-through any number of plain functions and modules. The finding stands where the loop is left to the sleep; the steps to it are
-named.
+Reports `time.sleep` where the event loop runs it: directly in an `async def`, or in a plain function that an
+`async def` calls, through any number of plain functions and modules. The finding stands where the loop is
+left to the sleep; the steps to it are named.
 
 ## Why it matters
 
-While one coroutine sleeps like that, no other coroutine of the process runs: sessions stay checked out, and others time out waiting
-for a connection although the pool is not the bottleneck. Measured with a sleep of 0.2 s: 20 tasks took 4.1 s instead of 0.25 s, and
-with a pool of 5 and a `pool_timeout` of 1 s, 12 of 20 ended in `sqlalchemy.exc.TimeoutError: QueuePool limit of size 5 overflow 0
-reached`. A larger pool does not help.
+While one coroutine sleeps like that, no other coroutine of the process runs: sessions stay checked out, and
+others time out waiting for a connection although the pool is not the bottleneck. Measured with a sleep of 0.2
+s: 20 tasks took 4.1 s instead of 0.25 s, and with a pool of 5 and a `pool_timeout` of 1 s, 12 of 20 ended in
+`sqlalchemy.exc.TimeoutError: QueuePool limit of size 5 overflow 0 reached`. A larger pool does not help.
 
 ## Example
 
@@ -38,16 +38,18 @@ async def wait_for_payment(order):
 
 ## Fix safety
 
-Safe where the call stands in the `async def` itself: `await asyncio.sleep(…)` waits as long and lets the others run. trio's and anyio's
-`sleep` are used where the module imports those instead of asyncio. No fix is offered where `await` cannot stand (lambdas, plain
-functions) or where a name in the way would be shadowed. The import of `time` stays.
+Safe where the call stands in the `async def` itself: `await asyncio.sleep(…)` waits as long and lets the
+others run. trio's and anyio's `sleep` are used where the module imports those instead of asyncio. No fix is
+offered where `await` cannot stand (lambdas, plain functions) or where a name in the way would be shadowed.
+The import of `time` stays.
 
 A connection that is held during the sleep is still held: that is another defect.
 
 ## Limits
 
-Functions handed to threads (`asyncio.to_thread`, `run_in_executor`, `run_in_threadpool`, `Thread(target=…)`) run elsewhere and are
-left alone, and so are tests. Methods are followed where the kind of their object is known. Generators are not followed.
+Functions handed to threads (`asyncio.to_thread`, `run_in_executor`, `run_in_threadpool`, `Thread(target=…)`)
+run elsewhere and are left alone, and so are tests. Methods are followed where the kind of their object is
+known. Generators are not followed.
 
 ## Sources
 
@@ -98,8 +100,8 @@ def _direct(sinks: Sinks, function: Function) -> Iterator[Violation]:
         title = f"Await `{library}.sleep` instead"
         mend = Mend(Safety.SAFE, title, (AwaitCall(function.spot(call), library, "sleep"),))
         message = (
-            f"`time.sleep` in async function `{function.qualname}` stops the event loop: every other request waits, and "
-            "connections they hold stay checked out"
+            f"`time.sleep` in async function `{function.qualname}` stops the event loop: every other request waits, "
+            "and connections they hold stay checked out"
         )
         yield Violation(rule, function.spot(call), message, mend=mend)
 
@@ -113,8 +115,8 @@ def _through(project: Linked, sinks: Sinks, function: Function) -> Iterator[Viol
         reported.add(id(edge.callee))
         names = " → ".join(f"`{step.function.qualname}`" for step in way)
         message = (
-            f"async function `{function.qualname}` calls {names}, which sleeps with `time.sleep` and stops the event loop: every "
-            "other request waits, and connections they hold stay checked out"
+            f"async function `{function.qualname}` calls {names}, which sleeps with `time.sleep` and stops the event "
+            "loop: every other request waits, and connections they hold stay checked out"
         )
         yield Violation(rule, function.spot(edge.fact), message, tuple(_notes(way)))
 

@@ -2,16 +2,17 @@
 
 ## What it does
 
-Reports a SQLAlchemy engine of an application that keeps connections to a network database without `pool_recycle`, with `-1` (the
-default: never), or with more seconds than the project's own `pgbouncer.ini` lets a client lie idle. Options are looked up as for
-`missing-pre-ping`.
+Reports a SQLAlchemy engine of an application that keeps connections to a network database without
+`pool_recycle`, with `-1` (the default: never), or with more seconds than the project's own `pgbouncer.ini`
+lets a client lie idle. Options are looked up as for `missing-pre-ping`.
 
 ## Why it matters
 
-MySQL closes connections after `wait_timeout`, PgBouncer after `client_idle_timeout`, load balancers and NAT gateways without a word.
-What lies in the pool longer than that is dead when it is needed. SQLAlchemy's default is `-1`, whatever some guides say. The limit counts
-from when the connection was made, is looked at when it is checked out, and closes nothing in the background; it also spreads
-connections again after a failover.
+MySQL closes connections after `wait_timeout`, PgBouncer after `client_idle_timeout`, load balancers and NAT
+gateways without a word. What lies in the pool longer than that is dead when it is needed. SQLAlchemy's
+default is `-1`, whatever some guides say. The limit counts from when the connection was made, is looked at
+when it is checked out, and closes nothing in the background; it also spreads connections again after a
+failover.
 
 ## Example
 
@@ -39,13 +40,15 @@ engine = create_engine(os.environ["DATABASE_URL"], pool_pre_ping=True, pool_recy
 
 ## Fix safety
 
-Safe: the option is added, or the `-1` replaced, with the seconds of the setting `pool-recycle` (1800). A connection that old is
-replaced at its next checkout. No fix is offered where the value is the default of a setting.
+Safe: the option is added, or the `-1` replaced, with the seconds of the setting `pool-recycle` (1800). A
+connection that old is replaced at its next checkout. No fix is offered where the value is the default of a
+setting.
 
 ## Limits
 
-Left alone: what `missing-pre-ping` leaves alone, and Flask-SQLAlchemy with MySQL, which recycles after two hours by itself. A recycle
-time does not rescue a connection that was closed earlier: that is what `pool_pre_ping` is for.
+Left alone: what `missing-pre-ping` leaves alone, and Flask-SQLAlchemy with MySQL, which recycles after two
+hours by itself. A recycle time does not rescue a connection that was closed earlier: that is what
+`pool_pre_ping` is for.
 
 ## Sources
 
@@ -67,6 +70,7 @@ from dbpool_lint.rules.base import Mend, Rule, Violation
 rule = Rule("DBP402", "missing-recycle", Severity.WARNING, __doc__ or "", Safety.SAFE)
 
 _OPTION = "pool_recycle"
+_DEAD = "what the server or a load balancer drops is found dead"
 _FLASK = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS", "SQLAlchemy")
 
 
@@ -88,13 +92,13 @@ def _recycles_itself(site: Site) -> bool:
 
 def _story(site: Site, found: State, limit: int | None) -> str:
     if found.state == "missing":
-        return f"`{site.what}` without `{_OPTION}` keeps connections for ever: what the server or a load balancer drops is found dead"
+        return f"`{site.what}` without `{_OPTION}` keeps connections for ever: {_DEAD}"
     if found.state != "set":
         return ""
     numbers = [value for value in found.values if isinstance(value, (int, float)) and not isinstance(value, bool)]
     if any(number < 0 for number in numbers):
         default = "" if found.fixed else " by default"
-        return f"`{_OPTION}` of `{site.what}` is -1{default}, which means never: what the server or a load balancer drops is found dead"
+        return f"`{_OPTION}` of `{site.what}` is -1{default}, which means never: {_DEAD}"
     if limit and numbers and max(numbers) > limit:
         return f"`{_OPTION}` of `{site.what}` is {max(numbers)} s, but pgbouncer.ini drops idle clients after {limit} s"
     return ""

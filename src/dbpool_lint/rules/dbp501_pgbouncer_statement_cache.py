@@ -2,17 +2,19 @@
 
 ## What it does
 
-Reports asyncpg (by itself or under SQLAlchemy) and psycopg 3 with prepared statements on, where the connections go through PgBouncer or
-a pooler like it in transaction mode. Evidence is a host name of such a pooler, a `pgbouncer.ini` or a compose service that the URL's port
-or host points to, `pgbouncer=true` in the URL, or the setting `pgbouncer = "transaction"`. Port 6432 alone is none.
+Reports asyncpg (by itself or under SQLAlchemy) and psycopg 3 with prepared statements on, where the
+connections go through PgBouncer or a pooler like it in transaction mode. Evidence is a host name of such a
+pooler, a `pgbouncer.ini` or a compose service that the URL's port or host points to, `pgbouncer=true` in the
+URL, or the setting `pgbouncer = "transaction"`. Port 6432 alone is none.
 
 ## Why it matters
 
-In transaction mode each transaction may run on another server connection, where the statement was never prepared, or where one
-of that name was prepared by another process. Measured with PgBouncer 1.18: `prepared statement "__asyncpg_stmt_1__" does not exist`
-(`InvalidSQLStatementNameError`), `… already exists` (`DuplicatePreparedStatementError`), and **wrong rows without any error**: of 1,054
-queries of one process, 205 returned the rows of another's. `prepared_statement_cache_size=0` alone, `NullPool`, a name function without
-both zeros and `prepare_threshold=0` do not help: each was measured to fail.
+In transaction mode each transaction may run on another server connection, where the statement was never
+prepared, or where one of that name was prepared by another process. Measured with PgBouncer 1.18: `prepared
+statement "__asyncpg_stmt_1__" does not exist` (`InvalidSQLStatementNameError`), `… already exists`
+(`DuplicatePreparedStatementError`), and **wrong rows without any error**: of 1,054 queries of one process,
+205 returned the rows of another's. `prepared_statement_cache_size=0` alone, `NullPool`, a name function
+without both zeros and `prepare_threshold=0` do not help: each was measured to fail.
 
 ## Example
 
@@ -45,16 +47,18 @@ dependencies = ["asyncpg>=0.31", "sqlalchemy>=2.0"]
 ## Fix safety
 
 Safe: the arguments are those that were measured to work for the asyncpg that the project pins. From 0.31 on
-`statement_cache_size=0` is enough and leaves nothing behind on the server. For older or unknown versions under SQLAlchemy both caches are
-turned off and each statement gets a unique name; psycopg 3 gets `prepare_threshold=None`. Queries are then planned each time. An existing
-`connect_args` is kept and completed.
+`statement_cache_size=0` is enough and leaves nothing behind on the server. For older or unknown versions
+under SQLAlchemy both caches are turned off and each statement gets a unique name; psycopg 3 gets
+`prepare_threshold=None`. Queries are then planned each time. An existing `connect_args` is kept and
+completed.
 
 ## Limits
 
-Silent for session mode, for a PgBouncer that the project gives `max_prepared_statements` above 0 or runs from an image of 1.24 or newer
-(there the default is 200), and for drivers that do not prepare by themselves (psycopg2). Neon says that its pooler supports
-protocol-level prepared statements since 2024; its hosts are reported all the same, because SQL-level statements and older setups
-still fail: silence it with the setting `pgbouncer = "off"`. What comes from arguments that cannot be read is left alone.
+Silent for session mode, for a PgBouncer that the project gives `max_prepared_statements` above 0 or runs from
+an image of 1.24 or newer (there the default is 200), and for drivers that do not prepare by themselves
+(psycopg2). Neon says that its pooler supports protocol-level prepared statements since 2024; its hosts are
+reported all the same, because SQL-level statements and older setups still fail: silence it with the setting
+`pgbouncer = "off"`. What comes from arguments that cannot be read is left alone.
 
 ## Sources
 
@@ -130,8 +134,8 @@ def _is_zero(values: tuple[object, ...]) -> bool:
 def _violation(project: Linked, connector: Connector, behind: str) -> Violation:
     what = connector.name.rpartition(".")[2]
     message = (
-        f"`{what}` connects with {connector.driver} through {behind} and prepares statements: they are looked for on other "
-        'server connections, which ends in `prepared statement "…" does not exist` or in the rows of another query'
+        f"`{what}` connects with {connector.driver} through {behind} and prepares statements: they are looked for on "
+        'other server connections, which ends in `prepared statement "…" does not exist` or in the rows of others'
     )
     title, recipes = _recipes(project, connector)
     return Violation(rule, connector.spot, message, mend=Mend(Safety.SAFE, title, recipes))

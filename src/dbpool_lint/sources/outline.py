@@ -17,6 +17,8 @@ from dbpool_lint.model import Problem, Source
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _DEEPEST = 200
+_MOST_BRACKETS = 200
+_BRACKET = re.compile(r"[()\[\]{}]")
 _CONFIG_PREFIX = "SQLALCHEMY_"
 
 
@@ -38,8 +40,8 @@ class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A top-level statement. Lines count from 1 and are inclusive; offsets are in characters.
 
     `mentions` are the names it uses, with the attributes behind them: `db.session.get`. `imports` bind names of the
-    module, `inner` those of functions inside. `kind` is "def", "async", "class" or "" for anything else; `needs` are the
-    mentions in its decorators and base classes.
+    module, `inner` those of functions inside. `kind` is "def", "async", "class" or "" for anything else; `needs`
+    are the mentions in its decorators and base classes, `depth` how many nodes stand inside one another.
     """
 
     line: int
@@ -52,6 +54,7 @@ class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     inner: tuple[Binding, ...] = ()
     kind: str = ""
     needs: frozenset[str] = frozenset()
+    depth: int = 0
 
 
 class Outline(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -133,6 +136,7 @@ def _statements(
             tuple(seen.inner),
             _kind(group),
             frozenset(seen.needs),
+            seen.depth,
         )
 
 
@@ -162,6 +166,7 @@ class _Seen:
         self.stars: list[tuple[str, int]] = []
         self.inner: list[Binding] = []
         self.needs: set[str] = set()
+        self.depth = 0
 
     def top(self, node: ast.stmt) -> None:
         self.define(node, typing_only=False)
@@ -197,9 +202,10 @@ class _Seen:
                 self.imports.append(binding)
 
     def mention(self, root: ast.AST) -> None:
-        stack: list[ast.AST] = [root]
+        stack: list[tuple[ast.AST, int]] = [(root, 1)]
         while stack:
-            node = stack.pop()
+            node, depth = stack.pop()
+            self.depth = max(self.depth, depth)
             if isinstance(node, ast.Name):
                 self.mentions.add(node.id)
             elif isinstance(node, ast.Attribute):
@@ -208,7 +214,7 @@ class _Seen:
                     self.mentions.add(chain)
                 else:
                     self.mentions.add("." + node.attr)
-                    stack.append(node.value)
+                    stack.append((node.value, depth + 1))
             elif isinstance(node, (ast.Import, ast.ImportFrom)):
                 found = [binding for binding in bindings(node) if binding.local != "*"]
                 self.inner.extend(found)
@@ -217,7 +223,7 @@ class _Seen:
                 if isinstance(node.value, str) and node.value.startswith(_CONFIG_PREFIX):
                     self.mentions.add(node.value)
             else:
-                stack.extend(ast.iter_child_nodes(node))
+                stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
 
 
 def bindings(node: ast.Import | ast.ImportFrom, *, typing_only: bool = False) -> Iterator[Binding]:
@@ -272,6 +278,8 @@ def _by_libcst(source: Source, error: SyntaxError) -> Outline | Problem:
     import libcst as cst  # rarely needed, and slow to import
 
     problem = Problem(source.name, error.lineno or 1, f"cannot be parsed: {error.msg}")
+    if _brackets(source.text) > _MOST_BRACKETS:
+        return problem  # LibCST's native parser would overflow the stack of the process
     try:
         module = cst.parse_module(source.text)
     except (cst.ParserSyntaxError, RecursionError):
@@ -284,6 +292,15 @@ def _by_libcst(source: Source, error: SyntaxError) -> Outline | Problem:
     defines = tuple(_defines_by_libcst(module))
     statement = Statement(1, last, 0, len(source.text), defines, names, found)
     return Outline(source.name, (statement,))
+
+
+def _brackets(text: str) -> int:
+    """How deep brackets may nest, whatever stands in strings and comments."""
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(text):
+        depth = depth + 1 if bracket in "([{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _imports_by_libcst(root: object) -> Iterator[Binding]:
