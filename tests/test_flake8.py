@@ -15,6 +15,7 @@ from unittest import mock
 import pytest
 import tomli
 from conftest import Project
+from flake8.api.legacy import get_style_guide
 from flake8.main.cli import main as flake8_main
 from flake8.utils import stdin_get_value
 
@@ -148,8 +149,8 @@ def test_a_file_outside_the_root_is_not_reported(project: Project, tmp_path: Pat
     root = project({"app.py": SLEEPY})
     (tmp_path / "elsewhere.py").write_text(SLEEPY, encoding="utf-8")
     assert report(root, "app.py") == (1, ["app.py:5:5:DBP301"])
-    assert Plugin.project.findings("app.py", [])
-    assert Plugin.project.findings("../elsewhere.py", []) == ()
+    assert Plugin.project().findings("app.py", [])
+    assert Plugin.project().findings("../elsewhere.py", []) == ()
 
 
 def test_a_link_counts_as_where_it_leads(tmp_path: Path) -> None:
@@ -336,6 +337,15 @@ def test_a_new_run_in_the_same_process_reads_the_files_again(project: Project, r
     assert report(root, "app.py")[0] == 1
     (root / "app.py").write_text("x = 1\n", encoding="utf-8")
     assert report(root, "app.py") == (0, [])
+
+
+def test_flake8_as_a_library_is_given_other_files_from_call_to_call(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project({"app.py": SLEEPY, "fine.py": "x = 1\n", "other/app.py": SLEEPY}))
+    style = get_style_guide(select=["DBP"])
+    found = [style.check_files([name]).total_errors for name in ("app.py", "fine.py", "other")]
+    assert found == [1, 0, 1]
 
 
 def test_the_project_is_judged_once_for_all_of_its_files(

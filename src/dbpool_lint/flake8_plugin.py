@@ -6,6 +6,7 @@ judged, not here.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +41,8 @@ class Plugin:
 
     name = "dbpool-lint"
     version = __version__
-    project: ClassVar[Project]
+    options: ClassVar[argparse.Namespace]
+    projects: ClassVar[dict[tuple[str, ...], Project]]
 
     def __init__(self, tree: ast.AST, filename: str, lines: Sequence[str]) -> None:
         self.filename = filename
@@ -60,58 +62,43 @@ class Plugin:
 
     @classmethod
     def parse_options(cls, options: argparse.Namespace) -> None:
-        cls.project = Project(options)
+        """Start a run. Raises flake8's ExecutionError, which ends it with the message alone, for wrong settings."""
+        cls.options, cls.projects = options, {}
+        # Not left to the worker processes: one that raises may leave flake8 waiting for ever when it ends the others.
+        with _refusing():
+            _ = cls.project().configuration
+
+    @classmethod
+    def project(cls) -> Project:
+        """What is judged: another one where flake8 is used as a library, and is given other files."""
+        return cls.projects.setdefault(tuple(cls.options.filenames), Project(cls.options))
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
-        """Yield line (from 1), column (from 0, in characters), text and this class, as flake8 wants them.
-
-        Raises flake8's ExecutionError for settings that are wrong, which ends the run with the message alone.
-        """
-        for finding in self.project.findings(self.filename, self.lines):
+        """Yield line (from 1), column (from 0, in characters), text and this class, as flake8 wants them."""
+        with _refusing():
+            findings = self.project().findings(self.filename, self.lines)
+        for finding in findings:
             text = f"{finding.code} {finding.rule}: {finding.message}"
             yield finding.span.line, finding.span.column - 1, text, type(self)
 
 
 class Project:
-    """The project that one run of flake8 looks at; made anew for each run, judged once in each of its processes."""
+    """The project around the files that flake8 was given; judged once in each of its processes."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
 
     def findings(self, filename: str, lines: Sequence[str]) -> tuple[Finding, ...]:
         """What flake8 shall report for a file: nothing where it is not below the root, or excluded."""
-        from flake8.exceptions import ExecutionError
-
-        from dbpool_lint.config import SettingsError
-
-        try:
-            name = name_below(self._configuration.root, filename)
-            return () if name is None else tuple(self._reported(name, filename, lines))
-        except SettingsError as error:
-            raise ExecutionError(f"dbpool-lint: {error}") from error
-
-    def _reported(self, name: str, filename: str, lines: Sequence[str]) -> Iterator[Finding]:
-        unsaved = "-" in self._options.filenames and filename == self._options.stdin_display_name
-        result = self._judged([name], {name: "".join(lines)}) if unsaved else self._saved
-        for finding in result.findings:
-            if finding.name == name and not _left_to_flake8(finding, result.texts.get(name)):
-                yield finding
+        name = name_below(self.configuration.root, filename)
+        return () if name is None else tuple(self._reported(name, filename, lines))
 
     @cached_property
-    def _saved(self) -> Result:
-        named = (name_below(self._configuration.root, path) for path in self._options.filenames or ["."])
-        return self._judged([name for name in named if name is not None], {})
+    def configuration(self) -> Configuration:
+        """The settings that the command line finds for the same paths, with flake8's options on top.
 
-    def _judged(self, names: Sequence[str], overlay: Mapping[str, str]) -> Result:
-        """What is found at and below these names, of files or folders, with the whole project in view."""
-        from dbpool_lint.pipeline import lint
-
-        root = self._configuration.root
-        return lint([root / name for name in names], self._configuration, overlay=overlay)
-
-    @cached_property
-    def _configuration(self) -> Configuration:
-        """The settings that the command line finds for the same paths, with flake8's options on top."""
+        Raises SettingsError.
+        """
         from dbpool_lint import config
         from dbpool_lint.rules import registry
 
@@ -123,6 +110,38 @@ class Project:
         changed = config.with_overrides(found, **_overrides(options))
         config.check_selectors(changed, registry.known())
         return changed
+
+    def _reported(self, name: str, filename: str, lines: Sequence[str]) -> Iterator[Finding]:
+        unsaved = "-" in self._options.filenames and filename == self._options.stdin_display_name
+        result = self._judged([name], {name: "".join(lines)}) if unsaved else self._saved
+        for finding in result.findings:
+            if finding.name == name and not _left_to_flake8(finding, result.texts.get(name)):
+                yield finding
+
+    @cached_property
+    def _saved(self) -> Result:
+        named = (name_below(self.configuration.root, path) for path in self._options.filenames or ["."])
+        return self._judged([name for name in named if name is not None], {})
+
+    def _judged(self, names: Sequence[str], overlay: Mapping[str, str]) -> Result:
+        """What is found at and below these names, of files or folders, with the whole project in view."""
+        from dbpool_lint.pipeline import lint
+
+        root = self.configuration.root
+        return lint([root / name for name in names], self.configuration, overlay=overlay)
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Wrong settings, as the error that flake8 prints as it is."""
+    from flake8.exceptions import ExecutionError
+
+    from dbpool_lint.config import SettingsError
+
+    try:
+        yield
+    except SettingsError as error:
+        raise ExecutionError(f"dbpool-lint: {error}") from error
 
 
 def name_below(root: Path, filename: str) -> str | None:

@@ -9,9 +9,9 @@ from typing import cast
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.classes import decorated
-from dbpool_lint.facts.evaluate import Evaluator, returned
-from dbpool_lint.facts.project import Bound, Function, Module, Scope
-from dbpool_lint.facts.values import UNKNOWN, Instance, Literal, Routine, Type, Values, merged
+from dbpool_lint.facts.evaluate import Evaluator, is_changed, returned
+from dbpool_lint.facts.project import Function, Module, Scope
+from dbpool_lint.facts.values import UNKNOWN, External, Instance, Literal, Routine, Type, Values, merged
 
 _DEEPEST = 8
 
@@ -57,8 +57,12 @@ class Callers:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._found: dict[int, list[tuple[facts.Call, Scope]]] = {}
+        self._filled: set[int] = set()
         for call, scope in all_calls(evaluator):
             for value in evaluator.values(call.func, scope):
+                if value == External("functools.partial") and call.args:
+                    inner = evaluator.values(call.args[0], scope)
+                    self._filled.update(id(v.function) for v in inner if isinstance(v, Routine))
                 if isinstance(value, Routine):
                     self._found.setdefault(id(value.function), []).append((call, scope))
                 elif isinstance(value, Type) and "__init__" in value.cls.methods:
@@ -66,6 +70,10 @@ class Callers:
 
     def of(self, function: Function) -> list[tuple[facts.Call, Scope]]:
         return self._found.get(id(function), [])
+
+    def are_known(self, function: Function) -> bool:
+        """Whether the calls say with which arguments the function runs: not where `functools.partial` gives some."""
+        return id(function) in self._found and id(function) not in self._filled
 
 
 def all_calls(evaluator: Evaluator) -> tuple[tuple[facts.Call, Scope], ...]:
@@ -108,7 +116,8 @@ class Reader:
 
     def spread(self, call: facts.Call, scope: Scope) -> Table:
         """Everything that the `**` arguments of a call hold."""
-        table = Table()
+        called = self.evaluator.values(call.func, scope)
+        table = Table(complete=not any(isinstance(v, External) and v.filled for v in called))
         for keyword in call.keywords:
             if not keyword.name:
                 table.take(self.table(keyword.value, scope))
@@ -193,9 +202,9 @@ class Reader:
         if param is not None and name not in owner.bound:
             return self._handed(param, owner, depth)
         for bound in owner.bound.get(name, ()):
-            if bound.how == "value" and bound.value is not None and not _is_self_update(bound, name):
+            if bound.how == "value" and bound.value is not None:
                 table.take(self.table(bound.value, owner, depth + 1))
-            elif not _is_self_update(bound, name):
+            elif not is_changed(bound):
                 table.complete = False
         if param is not None:
             table.complete = False
@@ -245,7 +254,7 @@ class Reader:
     def _handed(self, param: facts.Param, owner: Function, depth: int) -> Table:
         """What callers hand to a parameter: keywords without a parameter of their own end up in `**param`."""
         calls = self.callers.of(owner)
-        table = Table(complete=bool(calls))
+        table = Table(complete=self.callers.are_known(owner))
         named = {p.name for p in owner.node.params if p.kind in ("", "keyword")}
         for call, scope in calls:
             if param.kind == "**":
@@ -321,6 +330,8 @@ class Reader:
                 found.append(self.evaluator.values(param.default, owner.owner or owner.parent or owner.module))
             else:
                 found.append((UNKNOWN,))
+        if calls and not self.callers.are_known(owner):
+            found.append((UNKNOWN,))
         if not calls:
             default = param.default
             scope = owner.owner or owner.parent or owner.module
@@ -335,8 +346,3 @@ class Reader:
 
 def _is_name(fact: facts.Expr, name: str) -> bool:
     return isinstance(fact, facts.Name) and fact.id == name
-
-
-def _is_self_update(bound: Bound, name: str) -> bool:
-    """`options |= {...}` is read as a change, not as a new value."""
-    return bound.how == "unknown" and bound.value is not None

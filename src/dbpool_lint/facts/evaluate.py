@@ -235,8 +235,9 @@ class Evaluator:
                 meaning = found if not rest else None
         if not isinstance(meaning, Defined) or (module := self.project.modules.get(meaning.module)) is None:
             return None
-        bounds = [b for b in module.bound.get(meaning.name, ()) if b.how == "value" and b.value is not None]
-        return (bounds[0].value, module) if len(bounds) == 1 and bounds[0].value is not None else None
+        bounds = [b for b in module.bound.get(meaning.name, ()) if not (b.how == "annotated" or is_changed(b))]
+        value = bounds[0].value if len(bounds) == 1 and bounds[0].how == "value" else None
+        return (value, module) if value is not None else None
 
     # attributes
 
@@ -333,7 +334,8 @@ class Evaluator:
         if name in frameworks.RUN_COROUTINE and fact.args:
             return self.values(fact.args[0], scope)
         if name == "functools.partial" and fact.args:
-            return self.values(fact.args[0], scope)
+            inner = self.values(fact.args[0], scope)
+            return tuple(External(v.name, filled=True) if isinstance(v, External) else v for v in inner)
         if name in frameworks.MANAGERS and fact.args:
             inner = self.values(fact.args[0], scope)
             return tuple(Routine(v.function, v.bound) for v in inner if isinstance(v, Routine)) or _NOTHING
@@ -385,6 +387,11 @@ class Evaluator:
         """What a generator function yields, as read by who receives it."""
         found = (f.value for f in function.body if isinstance(f, facts.Yield) and not f.delegating)
         return kept(merged(*(self.values(value, function) for value in found if value is not None))) or _NOTHING
+
+
+def is_changed(bound: Bound) -> bool:
+    """`options |= {...}` is read as a change, not as a new value."""
+    return bound.how == "unknown" and bound.value is not None
 
 
 def returned(function: Function) -> Iterator[facts.Expr]:

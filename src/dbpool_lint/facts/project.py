@@ -71,7 +71,8 @@ class Class:
 class Bound:
     """How a name is bound: by a value, an annotation, a loop or a `with`.
 
-    `how` is "value", "annotated", "entered" (with), "element" (for), "part" (unpacked) or "unknown".
+    `how` is "value", "annotated", "entered" (with), "element" (for), "part" (unpacked) or "unknown"; an unknown one
+    has a value only where it is changed in place (`|=`).
     """
 
     how: str
@@ -238,7 +239,7 @@ def _block_bounds(node: facts.Stmt, at: Spot) -> Iterator[tuple[str, Bound]]:
         for target in walking.targets(node.target):
             if isinstance(target, facts.Name):
                 how = "element" if target is node.target else "unknown"
-                yield target.id, Bound(how, node.source, None, at)
+                yield target.id, Bound(how, node.source if how == "element" else None, None, at)
     elif isinstance(node, facts.With):
         for item in node.items:
             if isinstance(item.target, facts.Name):

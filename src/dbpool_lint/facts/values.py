@@ -32,9 +32,13 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """A module, function or class outside the project, by its dotted name."""
+    """A module, function or class outside the project, by its dotted name.
+
+    `filled` when `functools.partial` has given some of its arguments already.
+    """
 
     name: str
+    filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

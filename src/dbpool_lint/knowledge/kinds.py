@@ -152,11 +152,6 @@ METHODS: dict[tuple[Kind, str], Kind] = {
 CALLED: dict[Kind, Kind] = {Kind.FACTORY: Kind.SESSION, Kind.ASYNC_FACTORY: Kind.ASYNC_SESSION}
 """What calling a value of a kind gives. A scoped registry gives the thread's one session, which it keeps itself."""
 
-SELF_RETURNING = {
-    (Kind.SESSION, "__enter__"): Kind.SESSION,
-    (Kind.ASYNC_SESSION, "__aenter__"): Kind.ASYNC_SESSION,
-}
-
 VOCABULARY = frozenset({*MADE_BY, *ANNOTATED})
 """Dotted names that make a statement matter."""
 

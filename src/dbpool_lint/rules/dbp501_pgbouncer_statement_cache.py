@@ -134,8 +134,8 @@ def _is_zero(values: tuple[object, ...]) -> bool:
 def _violation(project: Linked, connector: Connector, behind: str) -> Violation:
     what = connector.name.rpartition(".")[2]
     message = (
-        f"`{what}` connects with {connector.driver} through {behind} and prepares statements: they are looked for on "
-        'other server connections, which ends in `prepared statement "…" does not exist` or in the rows of others'
+        f"`{what}` connects with {connector.driver} through {behind} and prepares statements: other server connections "
+        'do not know them, which ends in `prepared statement "…" does not exist` or in the rows of another query'
     )
     title, recipes = _recipes(project, connector)
     return Violation(rule, connector.spot, message, mend=Mend(Safety.SAFE, title, recipes))
