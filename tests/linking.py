@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -37,7 +37,7 @@ ASKED = "asked"
 def linked(files: Mapping[str, str] | str, settings: Settings | None = None) -> Linked:
     """The linked project of `files` (path → text; a lone text is `app.py`), texts dedented."""
     given = {"app.py": files} if isinstance(files, str) else files
-    texts = {name: inspect.cleandoc(text) + "\n" for name, text in given.items()}
+    texts = {name: textwrap.dedent(text).strip("\n") + "\n" for name, text in given.items()}
     sources = {name: Source(Path(name), name, text, digest=text) for name, text in texts.items()}
     python = {name: source for name, source in sources.items() if name.endswith(".py")}
     library = Library(python, {})

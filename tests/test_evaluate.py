@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from linking import answer, asked, function, linked, said
 
@@ -15,7 +17,7 @@ def _expressions(start: str, *cases: tuple[str, str]) -> pytest.MarkDecorator:
 
 
 def _answer(start: str, expression: str) -> str:
-    return " | ".join(sorted(answer("\n".join([*map(str.strip, start.strip().splitlines()), f"asked = {expression}"]))))
+    return " | ".join(sorted(answer(f"{textwrap.dedent(start)}\nasked = {expression}")))
 
 
 # refusals: what is unknown stays unknown
@@ -24,10 +26,10 @@ def _answer(start: str, expression: str) -> str:
 @_expressions(
     """
     import os
-    engine_of_names = object
+    engine_of_names = [1]
     session_like = [1, 2]
     """,
-    ("nowhere_defined", "outside builtins.nowhere_defined"),
+    ("nowhere_defined", "unknown"),
     ("session_like[0]", "unknown"),
     ("{1: 2}", "unknown"),
     ("lambda: 1", "unknown"),
@@ -39,8 +41,7 @@ def _answer(start: str, expression: str) -> str:
     ("{**session_like}.engine", "unknown"),
 )
 def test_names_and_shapes_alone_say_nothing(start: str, expression: str, expected: str) -> None:
-    found = _answer(start, expression)
-    assert found == expected or found.startswith("outside builtins"), found
+    assert _answer(start, expression) == expected
 
 
 @pytest.mark.parametrize(
@@ -143,13 +144,13 @@ _PARAMETER = """
         ("Any", {"result of typing.Any"}),
         ("None", {"unknown"}),
         ("3", {"unknown"}),
-        ("Nowhere", {"result of builtins.Nowhere"}),
+        ("Nowhere", {"unknown"}),
         ("Stranger", {"result of somewhere.Stranger"}),
         ("List[Session]", {"unknown"}),
         ("list[Session]", {"unknown"}),
         ("Iterator[Session]", {"unknown"}),
-        ("Twice", {"unknown"}),
-        ("'no such thing'", {"result of builtins.no", "result of builtins.such", "result of builtins.thing"}),
+        ("Twice", {"Session", "AsyncSession"}),
+        ("'no such thing'", {"unknown"}),
         ("''", {"unknown"}),
         ("Plain", {"object of Plain"}),
         ("Session", {"Session"}),
@@ -158,7 +159,7 @@ _PARAMETER = """
         ("'Session'", {"Session"}),
         ("'sqlalchemy.orm.Session'", {"Session"}),
         ("'Optional[Session]'", {"Session"}),
-        ("'Plain | None'", {"object of Plain", "result of builtins.None"}),
+        ("'Plain | Nothing'", {"object of Plain"}),
         ("Optional[Session]", {"Session"}),
         ("t.Optional[Session]", {"Session"}),
         ("Union[Session, AsyncSession]", {"Session", "AsyncSession"}),
@@ -185,9 +186,8 @@ _PARAMETER = """
     ],
 )
 def test_a_parameter_is_what_its_annotation_promises(annotation: str, expected: set[str]) -> None:
-    start = "\n".join(map(str.strip, _PARAMETER.strip().splitlines()))
-    found = answer(f"{start}\ndef f(x: {annotation}):\n    asked = x")
-    assert {w for w in found if w != "result of builtins.None"} == {w for w in expected if w != "result of builtins.None"}
+    found = answer(f"{textwrap.dedent(_PARAMETER)}\ndef f(x: {annotation}):\n    asked = x")
+    assert found - {"unknown"} == expected - {"unknown"}
 
 
 def test_an_alias_from_another_module_is_followed() -> None:
@@ -207,18 +207,18 @@ def test_an_alias_from_another_module_is_followed() -> None:
     [
         ("pool: asyncpg.Pool\nasked = pool", {"asyncpg pool"}),
         ("pool: asyncpg.Pool | None = None\nasked = pool", {"asyncpg pool"}),
-        ("pool: asyncpg.Pool = unknowable()\nasked = pool", {"asyncpg pool", "result of builtins.unknowable"}),
+        ("pool: asyncpg.Pool = lib.pool()\nasked = pool", {"asyncpg pool", "result of lib.pool"}),
         ("pool: asyncpg.Pool = {}[1]\nasked = pool", {"asyncpg pool"}),
         ("pool = None\nasked = pool", {"None"}),
         ("pool = 5\nasked = pool", {"5"}),
     ],
 )
 def test_an_annotated_name_is_what_it_is_annotated_with(text: str, expected: set[str]) -> None:
-    assert answer(f"import asyncpg\n{text}") == expected
+    assert answer(f"import asyncpg, lib\n{text}") == expected
 
 
 @pytest.mark.parametrize(
-    ("annotation", "expected"), [("-> Session", {"Session"}), ("-> 'Session'", {"Session"}), ("", {"unknown"})]
+    ("annotation", "expected"), [("", {"unknown"}), ("-> Session", {"Session", "unknown"}), ("-> 'Session'", {"Session", "unknown"})]
 )
 def test_a_function_gives_what_its_annotation_promises_when_its_body_says_nothing(
     annotation: str, expected: set[str]
@@ -675,13 +675,13 @@ def test_the_environment_gives_its_default_or_nothing(start: str, expression: st
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("7", "default 7"), ("-1", "default -1"), ("true", "default True"), ("Off", "default False")]
+    [("7", "default 7"), ("--7", "default '--7'"), ("-1", "default -1"), ("true", "default True"), ("Off", "default False")]
     + [("text", "default 'text'"), ("12345678901", "default '12345678901'")],
 )
 @pytest.mark.parametrize("base", ["BaseSettings", "object"])
 def test_env_files_fill_settings_classes_and_no_others(base: str, value: str, expected: str) -> None:
     files = {
-        ".env": f"SIZE={value}",
-        "app.py": f"from pydantic_settings import BaseSettings\nclass S({base}):\n    size: int = 5\nasked = S().size",
+        ".env": f"POOL_SIZE={value}",
+        "app.py": f"from pydantic_settings import BaseSettings\nclass S({base}):\n    pool_size: int = 5\nasked = S().pool_size",
     }
     assert answer(files) == ({expected} if base == "BaseSettings" else {"5"})

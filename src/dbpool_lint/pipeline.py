@@ -97,7 +97,7 @@ class Workspace:
         """The names of the files that findings are wanted for."""
         root, settings = self._configuration.root, self._configuration.settings
         found = {_name(path, root) for path in discover.python_files(root, self._paths, settings)}
-        named = (_name(path.absolute(), root) for path in self._paths)
+        named = (_name(path, root) for path in map(Path.absolute, self._paths) if path.is_relative_to(root))
         found.update(name for name in named if name in overlay)
         return sorted(found)
 

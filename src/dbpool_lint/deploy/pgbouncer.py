@@ -26,8 +26,8 @@ def read(source: Source) -> Iterator[Pooler | Problem]:
     try:
         parser.read_string(source.text, source.name)
     except configparser.Error as error:
-        message = str(error).splitlines()[0].replace(str(source.path), source.name)
-        yield Problem(source.name, getattr(error, "lineno", 0) or 0, f"cannot be read as an INI file: {message}")
+        message = str(error).splitlines()[0]
+        yield Problem(source.name, getattr(error, "lineno", 0), f"cannot be read as an INI file: {message}")
         return
     if not parser.has_section("pgbouncer"):
         return

@@ -12,10 +12,8 @@ from dbpool_lint.model import Source
 PACKAGES = frozenset(
     {"asyncpg", "sqlalchemy", "psycopg", "psycopg2", "psycopg2-binary", "fastapi", "sqlmodel", "flask-sqlalchemy"}
 )
-_SPECIFIED = re.compile(
-    r"""^\s*["']?([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*\(?\s*([=<>!~^].*?)?\s*(?:;.*)?\)?\s*["']?,?\s*(?:#.*)?$"""
-)
-_BOUND = re.compile(r"(===?|>=|>|~=|\^|~)\s*v?(\d+(?:\.\d+)*)")
+_SPECIFIED = re.compile(r"""([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\]\s*)?(?:\(\s*)?([=<>!~^][^;#]*|(?=[;#)"',])|$)""")
+_BOUND = re.compile(r"(===?|>=|>|~=|\^|~)\s*v?(\d{1,9}(?:\.\d{1,9})*)(?!\d)")
 _TABLE_PIN = re.compile(r"^\s*([\w.-]+)\s*=\s*(?:\{.*?version\s*=\s*)?[\"']([^\"']*)[\"']")
 
 
@@ -36,9 +34,9 @@ def read(source: Source) -> Iterator[Requirement]:
 def _listed(source: Source) -> Iterator[Requirement]:
     for line in source.text.splitlines():
         for part in re.findall(r"""["']([^"']+)["']""", line) if source.name.endswith(".toml") else [line]:
-            match = _SPECIFIED.match(part)
+            match = _SPECIFIED.match(part.strip(" \t\"'"))
             if match and (package := _normal(match[1])) in PACKAGES:
-                yield _requirement(package, match[2] or "", source.name)
+                yield _requirement(package, match[2], source.name)
 
 
 def _poetry(source: Source) -> Iterator[Requirement]:

@@ -13,6 +13,7 @@ from dbpool_lint.facts.values import (
     External,
     Instance,
     Kinded,
+    Literal,
     Object,
     Type,
     Value,
@@ -36,6 +37,15 @@ def annotated(evaluator: Evaluates, fact: facts.Expr, scope: Scope) -> Values:
         return _subscripted(evaluator, fact, scope)
     found = merged(*(promised(evaluator, value) for value in evaluator.values(fact, scope)))
     return found or _alias(evaluator, fact, scope)
+
+
+def completed(evaluator: Evaluates, values: Values, annotation: facts.Expr, scope: Scope) -> Values:
+    """What a value is with the help of its annotation, where the value itself says little."""
+    if UNKNOWN in values:
+        return merged(values, annotated(evaluator, annotation, scope))
+    if all(isinstance(value, Object) or value == Literal(None) for value in values):
+        return merged(values, tuple(v for v in annotated(evaluator, annotation, scope) if isinstance(v, Kinded)))
+    return values
 
 
 def promised(evaluator: Evaluates, value: object) -> Values:

@@ -9,7 +9,7 @@ from typing import cast
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.classes import decorated
-from dbpool_lint.facts.evaluate import Evaluator, is_changed, returned
+from dbpool_lint.facts.evaluate import Evaluator, returned
 from dbpool_lint.facts.project import Function, Module, Scope
 from dbpool_lint.facts.values import UNKNOWN, External, Instance, Literal, Routine, Type, Values, merged
 
@@ -200,11 +200,13 @@ class Reader:
         table = Table()
         param = owner.param(name)
         if param is not None and name not in owner.bound:
-            return self._handed(param, owner, depth)
+            table = self._handed(param, owner, depth)
+            self._changes(name, owner.node.body, owner, table, depth)
+            return table
         for bound in owner.bound.get(name, ()):
             if bound.how == "value" and bound.value is not None:
                 table.take(self.table(bound.value, owner, depth + 1))
-            elif not is_changed(bound):
+            elif bound.how != "change":
                 table.complete = False
         if param is not None:
             table.complete = False

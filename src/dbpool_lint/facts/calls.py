@@ -60,7 +60,7 @@ def _of_fact(evaluator: Evaluator, fact: walking.Fact, scope: Function) -> Itera
         for item in fact.items:
             for value in evaluator.values(item.value, scope):
                 if isinstance(value, Instance):
-                    yield from _entering(evaluator, value, item)
+                    yield from _entering(evaluator, value, item, "__aenter__" if fact.asynchronous else "__enter__")
 
 
 def _of_value(evaluator: Evaluator, value: Value, fact: facts.Call, certain: bool) -> Iterator[Edge]:
@@ -94,11 +94,10 @@ def _property(evaluator: Evaluator, value: Instance, fact: facts.Attr) -> Iterat
         yield Edge(method, fact, "property")
 
 
-def _entering(evaluator: Evaluator, value: Instance, fact: facts.Entered) -> Iterator[Edge]:
-    for name in ("__enter__", "__aenter__"):
-        method = lookup(evaluator, value.cls, name)
-        if method is not None:
-            yield Edge(method, fact, "call")
+def _entering(evaluator: Evaluator, value: Instance, fact: facts.Entered, name: str) -> Iterator[Edge]:
+    method = lookup(evaluator, value.cls, name)
+    if method is not None:
+        yield Edge(method, fact, "call")
 
 
 def depended(evaluator: Evaluator, function: Function) -> Iterator[Edge]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from dbpool_lint.deploy.model import DeploymentFacts, Pooler
 from dbpool_lint.facts import model as facts
+from dbpool_lint.facts import walking
 from dbpool_lint.facts.arguments import Argument, Reader, Table, all_calls
 from dbpool_lint.facts.pools import Creation, statement_of
-from dbpool_lint.facts.project import Module, Scope
+from dbpool_lint.facts.project import Function, Module, Scope
 from dbpool_lint.facts.urls import Url, Urls, libpq, urls
 from dbpool_lint.facts.values import External
 from dbpool_lint.fixing.recipes import Spot
@@ -113,6 +114,8 @@ def _own(url: Url, deployment: DeploymentFacts, named: bool) -> Iterator[Pooler]
 def driver_options(reader: Reader, connector: Connector) -> Table:
     """The arguments that reach the driver; incomplete where some cannot be read."""
     table = reader.spread(connector.call, connector.scope)
+    if not connector.through and _is_set_elsewhere(connector.module):
+        table.complete = False
     if not connector.through:
         for keyword in connector.call.keywords:
             if keyword.name:
@@ -122,10 +125,37 @@ def driver_options(reader: Reader, connector: Connector) -> Table:
     found = Table(complete=given.certain)
     for place in given.places:
         found.take(reader.table(*place))
-    for hook in ("async_creator", "creator", "connection_class"):
+    if _is_set_elsewhere(connector.module):
+        found.complete = False
+    for hook in ("async_creator", "creator", "connection_class", "configure"):
         if reader.argument(connector.call, connector.scope, hook).places:
             found.complete = False
     return found
+
+
+_HOOKS = frozenset({"connect", "do_connect"})
+_OPTIONS = frozenset({"prepare_threshold", "statement_cache_size", "prepared_statement_cache_size"})
+
+
+def _is_set_elsewhere(module: Module) -> bool:
+    """Whether the module sets such an option on connections that are made already, or in an event of the engine."""
+    return any(
+        isinstance(fact, facts.Assign) and any(_sets_option(target, function) for target in fact.targets)
+        for function in module.all_functions
+        for fact in function.body
+    )
+
+
+def _sets_option(target: facts.Expr, function: Function) -> bool:
+    if isinstance(target, facts.Attr):
+        return target.name in _OPTIONS
+    listens = any(
+        walking.literal(arg) in _HOOKS
+        for decorator in function.node.decorators
+        if isinstance(decorator, facts.Call)
+        for arg in decorator.args
+    )
+    return listens and isinstance(target, facts.Item) and walking.literal(target.index) in _OPTIONS
 
 
 def possible(reader: Reader, table: Table, name: str) -> tuple[object, ...] | None:

@@ -71,7 +71,7 @@ def _read(text: str) -> str | int | bool:
     lowered = text.strip().lower()
     if lowered in ("true", "false", "yes", "no", "on", "off"):
         return lowered in ("true", "yes", "on")
-    return int(lowered) if lowered.lstrip("-").isdigit() and lowered.isascii() and len(lowered) < 10 else text
+    return int(lowered) if lowered.removeprefix("-").isdigit() and lowered.isascii() and len(lowered) < 10 else text
 
 
 def _default(evaluator: Evaluates, fact: facts.Call, scope: Scope, position: int) -> Values:

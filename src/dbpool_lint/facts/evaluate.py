@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dbpool_lint.facts import environment, walking
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.annotations import annotated, promised
+from dbpool_lint.facts.annotations import annotated, completed, promised
 from dbpool_lint.facts.classes import bases_of, decorated, kind_of_class, lookup
 from dbpool_lint.facts.entering import element, entered
 from dbpool_lint.facts.project import Bound, Class, Function, Module, Project, Scope
@@ -34,6 +35,7 @@ from dbpool_lint.sources.names import Defined, Elsewhere, Meaning, ModuleName
 
 _DEEPEST = 40
 _NOTHING: Values = (UNKNOWN,)
+_BUILTINS = frozenset(dir(builtins))
 
 _ATTRIBUTES: dict[tuple[Kind, str], Kind] = {
     (Kind.ASYNC_ENGINE, "sync_engine"): Kind.ENGINE,
@@ -140,7 +142,8 @@ class Evaluator:
     def _global(self, name: str, module: Module) -> Values:
         meaning = self.project.names.of(module.name, name)
         if meaning is None:
-            return _NOTHING if name in module.bound else (External(f"builtins.{name}"),)
+            given = name in module.bound or name in self.project.names.bindings(module.name)
+            return _NOTHING if given or name not in _BUILTINS else (External(f"builtins.{name}"),)
         return self.meaning(meaning)
 
     def meaning(self, meaning: Meaning) -> Values:
@@ -176,9 +179,7 @@ class Evaluator:
         """What one binding gives its name."""
         if bound.how == "value" and bound.value is not None:
             values = self.values(bound.value, scope)
-            if bound.annotation is not None and UNKNOWN in values:
-                values = merged(values, annotated(self, bound.annotation, scope))
-            return values
+            return values if bound.annotation is None else completed(self, values, bound.annotation, scope)
         if bound.how == "annotated" and bound.annotation is not None:
             return annotated(self, bound.annotation, scope)
         if bound.how == "entered" and bound.value is not None:
@@ -235,7 +236,7 @@ class Evaluator:
                 meaning = found if not rest else None
         if not isinstance(meaning, Defined) or (module := self.project.modules.get(meaning.module)) is None:
             return None
-        bounds = [b for b in module.bound.get(meaning.name, ()) if not (b.how == "annotated" or is_changed(b))]
+        bounds = [b for b in module.bound.get(meaning.name, ()) if b.how not in ("annotated", "change")]
         value = bounds[0].value if len(bounds) == 1 and bounds[0].how == "value" else None
         return (value, module) if value is not None else None
 
@@ -348,8 +349,8 @@ class Evaluator:
         given = next((k.value for k in fact.keywords if k.name == "class_"), None)
         if given is None:
             return kind
-        promised = merged(*(promised(self, v) for v in self.values(given, scope)))
-        return Kind.ASYNC_FACTORY if Kind.ASYNC_SESSION in kinds(promised) else kind
+        made = merged(*(promised(self, v) for v in self.values(given, scope)))
+        return Kind.ASYNC_FACTORY if Kind.ASYNC_SESSION in kinds(made) else kind
 
     def outcome(self, function: Function) -> Values:
         """What calling a function of the project gives, decorators and generators considered."""
@@ -387,11 +388,6 @@ class Evaluator:
         """What a generator function yields, as read by who receives it."""
         found = (f.value for f in function.body if isinstance(f, facts.Yield) and not f.delegating)
         return kept(merged(*(self.values(value, function) for value in found if value is not None))) or _NOTHING
-
-
-def is_changed(bound: Bound) -> bool:
-    """`options |= {...}` is read as a change, not as a new value."""
-    return bound.how == "unknown" and bound.value is not None
 
 
 def returned(function: Function) -> Iterator[facts.Expr]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -19,7 +20,9 @@ def extract(chunk: Chunk) -> tuple[facts.Stmt, ...]:
     """The facts of one chunk. Raises `RecursionError` for code nested too deeply."""
     numbers = {id(node): number for number, node in enumerate(preorder(chunk.module))}
     visitor = FactsVisitor(numbers)
-    return visitor.block(chunk.module.body)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the values of strings are worked out, odd escapes too
+        return visitor.block(chunk.module.body)
 
 
 class FactsVisitor(cst.CSTVisitor):

@@ -7,14 +7,16 @@ from typing import cast
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
+from dbpool_lint.facts.calls import wrappers
 from dbpool_lint.facts.classes import decorated
 from dbpool_lint.facts.entries import is_app
 from dbpool_lint.facts.evaluate import Evaluator
 from dbpool_lint.facts.project import Class, Function
-from dbpool_lint.facts.values import External, ModuleOf, Type, Value
+from dbpool_lint.facts.values import External, ModuleOf, Routine, Type, Value
 from dbpool_lint.knowledge import frameworks
 
 _CACHING_WORDS = ("cache", "memo", "singleton", "once")
+_PUTTING_OFF = frozenset({"callback", "push_async_callback", "register", "addfinalizer", "add_event_handler"})
 _CLOSING = frozenset({"dispose", "close", "close_all", "closeall", "wait_closed", "terminate", "aclose", "disconnect"})
 
 
@@ -29,7 +31,19 @@ def is_cached(evaluator: Evaluator, function: Function) -> bool:
         chain = walking.chain(func)
         if chain and any(word in chain[-1].lower() for word in _CACHING_WORDS):
             return True  # silence needs less evidence than a finding: the decorator says that it keeps
+        outside = function.owner or function.parent or function.module
+        if any(_memoizes(evaluator, v.function) for v in evaluator.values(func, outside) if isinstance(v, Routine)):
+            return True
     return False
+
+
+def _memoizes(evaluator: Evaluator, decorator: Function) -> bool:
+    """Whether the wrapper that a decorator of the project returns keeps results in a container around it."""
+    return any(
+        isinstance(target, facts.Item) and isinstance(target.base, facts.Name) and target.base.id not in wrapper.bound
+        for wrapper in wrappers(evaluator, decorator)
+        for target, _ in _stores(evaluator, wrapper)
+    )
 
 
 def per_request(evaluator: Evaluator) -> set[int]:
@@ -161,7 +175,9 @@ def _place_outlives(evaluator: Evaluator, base: facts.Expr, function: Function, 
         return True
     if first in derived or (first in function.bound and first not in function.global_names):
         return any(_is_lasting(evaluator, value) for value in evaluator.values(base, function))
-    if function.param(first) is not None:
+    if (param := function.param(first)) is not None:
+        if isinstance(param.default, (facts.Mapping, facts.Sequence)):
+            return True  # a default is made once, with the function
         return any(_is_lasting(evaluator, value) for value in evaluator.values(base, function))
     return not any(_is_request_proxy(value) for value in evaluator.name(first, function))
 
@@ -184,6 +200,8 @@ def _is_request_proxy(value: Value) -> bool:
 def is_disposed(evaluator: Evaluator, fact: walking.Fact, function: Function) -> bool:
     """Whether a function closes, in a `finally` or by `with`, the pool that it made at `fact`."""
     names = _holders(evaluator, fact, function)
+    if any(_is_put_off(inner, names) for inner in function.body):
+        return True
     for statement in walking.statements(function.node.body):
         if isinstance(statement, facts.Try):
             for inner in walking.within(statement.final):
@@ -194,6 +212,14 @@ def is_disposed(evaluator: Evaluator, fact: walking.Fact, function: Function) ->
         ):
             return True
     return False
+
+
+def _is_put_off(fact: walking.Fact, names: frozenset[str]) -> bool:
+    """`stack.callback(engine.dispose)`: an exit stack closes it at the end."""
+    if not isinstance(fact, facts.Call) or not isinstance(fact.func, facts.Attr) or fact.func.name not in _PUTTING_OFF:
+        return False
+    methods = (inner for arg in fact.args for inner in walking.within([arg]) if isinstance(inner, facts.Attr))
+    return any(m.name in _CLOSING and isinstance(m.base, facts.Name) and m.base.id in names for m in methods)
 
 
 def _closes(fact: walking.Fact, names: frozenset[str]) -> bool:

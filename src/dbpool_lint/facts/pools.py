@@ -107,7 +107,12 @@ def is_local_file(reader: Reader, made: Creation) -> bool:
     for place in reader.argument(made.call, made.scope, "connect_args").places:
         if "check_same_thread" in reader.table(*place).entries and not url_of(reader, made).known:
             return True
-    return _in_sqlite_branch(made)
+    return _in_sqlite_branch(made) or _is_named_so(made)
+
+
+def _is_named_so(made: Creation) -> bool:
+    """`class SqliteConfiguration` and `def sqlite_engine()` say what they are for."""
+    return made.function is not None and "sqlite" in made.function.qualname.lower()
 
 
 def _in_sqlite_branch(made: Creation) -> bool:
@@ -203,7 +208,7 @@ def stays_inside(evaluator: Evaluator, made: Creation) -> bool:
     Such an engine does not live long enough for its connections to grow stale.
     """
     function = made.function
-    if function is None or function.node.generator or _loops(function):
+    if function is None or _loops(function):
         return False
     around = walking.parents(function.node.body)
     names = {""}
@@ -265,3 +270,19 @@ def is_disposed_here(made: Creation) -> bool:
         if isinstance(fact, facts.Call) and isinstance(fact.func, facts.Attr) and fact.func.name == "dispose":
             return True
     return False
+
+
+def is_entered(made: Creation) -> bool:
+    """Whether the pool is its own context manager, closed at the end of the block."""
+    body = made.scope.node.body if not isinstance(made.scope, Module) else tuple(s for _, s in made.scope.body())
+    withs = (statement for statement in walking.statements(body) if isinstance(statement, facts.With))
+    return any(walking.awaited(item.value) is made.call for statement in withs for item in statement.items)
+
+
+def is_made_of_locals(made: Creation) -> bool:
+    """Whether the function knows an argument only when it runs: another server each time, perhaps."""
+    function = made.function
+    if function is None:
+        return False
+    names = walking.names(made.call) - {parameter.name for parameter in function.node.params[:1] if function.is_method}
+    return any(name in function.bound or function.param(name) is not None for name in names)

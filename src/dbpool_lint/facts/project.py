@@ -71,8 +71,7 @@ class Class:
 class Bound:
     """How a name is bound: by a value, an annotation, a loop or a `with`.
 
-    `how` is "value", "annotated", "entered" (with), "element" (for), "part" (unpacked) or "unknown"; an unknown one
-    has a value only where it is changed in place (`|=`).
+    `how` is "value", "annotated", "entered" (with), "element" (for), "part" (unpacked), "change" (`|=`) or "unknown".
     """
 
     how: str
@@ -229,7 +228,7 @@ def _bounds(node: facts.Stmt, statement: int) -> Iterator[tuple[str, Bound]]:
     elif isinstance(node, facts.Declare) and isinstance(node.target, facts.Name):
         yield node.target.id, Bound("annotated", None, node.annotation, at)
     elif isinstance(node, facts.Augment) and isinstance(node.target, facts.Name):
-        yield node.target.id, Bound("unknown", node.value, None, at)
+        yield node.target.id, Bound("change", node.value, None, at)
     else:
         yield from _block_bounds(node, at)
 

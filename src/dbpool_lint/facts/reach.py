@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
@@ -95,10 +96,44 @@ def sync_calls(evaluator: Evaluator, function: Function) -> Iterator[Edge]:
             yield edge
 
 
+def always(evaluator: Evaluator, function: Function) -> frozenset[int]:
+    """The facts, by identity, that a function runs without a condition: not in `if`, `except` or short circuits."""
+    memory = evaluator.project.memory
+    key = ("always", id(function))
+    if key not in memory:
+        memory[key] = frozenset(id(fact) for fact in walking.within(_straight(function.node.body), _is_straight))
+    return cast("frozenset[int]", memory[key])
+
+
+def _straight(body: tuple[facts.Stmt, ...]) -> Iterator[walking.Fact]:
+    for statement in body:
+        if isinstance(statement, (facts.If, facts.While)):
+            yield statement.test
+            if isinstance(statement, facts.While):
+                yield from _straight(statement.body)
+        elif isinstance(statement, facts.Match):
+            yield statement.subject
+        elif isinstance(statement, facts.Try):
+            yield from _straight((*statement.body, *statement.orelse, *statement.final))
+        elif isinstance(statement, facts.For):
+            yield statement.source
+            yield from _straight(statement.body)
+        elif isinstance(statement, facts.With):
+            yield from statement.items
+            yield from _straight(statement.body)
+        else:
+            yield statement
+
+
+def _is_straight(fact: walking.Fact) -> bool:
+    conditional = (facts.Choice, facts.Logic, facts.Comprehension, facts.Function, facts.Class, facts.Lambda)
+    return not isinstance(fact, conditional)
+
+
 def _runs_elsewhere(evaluator: Evaluator, function: Function) -> bool:
-    """Whether calling a function only makes a context manager, or hands its work to a thread."""
+    """Whether calling a function may do something else than run it: a decorator decides."""
     names = evaluator.decorator_names(function)
-    return any(name.startswith("contextlib.") or name in frameworks.THREAD_CALLS for name in names)
+    return not all(name in frameworks.TRANSPARENT or name in frameworks.CACHES for name in names)
 
 
 class Sinks:
@@ -116,7 +151,10 @@ class Sinks:
                 yield fact
 
     def way(self, function: Function) -> tuple[Step, ...] | None:
-        """The steps from `function` to a sink, the last one at the sink itself; None when there is no way."""
+        """The steps from `function` to a sink, the last one at the sink itself; None when there is no way.
+
+        Calls that run only under a condition, or when something failed, are no way: what they lead to may never happen.
+        """
         if id(function) not in self._known:
             self._search(function)
         return self._known[id(function)]
@@ -131,7 +169,7 @@ class Sinks:
                 self._known[id(start)] = tuple(self._retrace(function, sink, before))
                 return
             for edge in sync_calls(self._evaluator, function):
-                if id(edge.callee) not in before:
+                if id(edge.callee) not in before and id(edge.fact) in always(self._evaluator, function):
                     before[id(edge.callee)] = (function, edge.fact)
                     queue.append(edge.callee)
         self._known[id(start)] = None

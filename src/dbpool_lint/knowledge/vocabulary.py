@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dbpool_lint.knowledge.blocking import SLEEPS
-from dbpool_lint.knowledge.kinds import MADE_BY, VOCABULARY
+from dbpool_lint.knowledge.kinds import ANNOTATED, LEASES, MADE_BY, VOCABULARY
 from dbpool_lint.knowledge.poolers import CONNECTORS
 
 FLASK_KEYS = frozenset({"SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS", "SQLALCHEMY_BINDS"})
@@ -19,6 +19,9 @@ POOL_NAMES = VOCABULARY | CONNECTORS | MIDDLEWARE
 
 MAKERS = frozenset(MADE_BY) | CONNECTORS | MIDDLEWARE
 """Those of them that make pools and leases: what stands around these is looked at more closely."""
+
+CLASSES = frozenset(name for name, kind in ANNOTATED.items() if kind in LEASES)
+"""Classes of leases: `db: Session` asks for one and takes none, so an annotation alone is no seed."""
 
 SINK_NAMES = SLEEPS
 """Dotted names whose statements are followed only to what uses them."""

@@ -49,4 +49,4 @@ from __future__ import annotations
 from dbpool_lint.model import Safety, Severity
 from dbpool_lint.rules.base import Rule
 
-rule = Rule("DBP002", "unused-suppression", Severity.WARNING, __doc__ or "", Safety.SAFE)
+rule = Rule("DBP002", "unused-suppression", Severity.ADVICE, __doc__ or "", Safety.SAFE)

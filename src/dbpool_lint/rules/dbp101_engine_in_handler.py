@@ -65,8 +65,10 @@ need a running event loop.
 ## Limits
 
 Left alone: pools kept by `lru_cache` or `cache`, in a global, a class attribute, a dict, or the application's
-state; singletons; lifespan and start-up code; tests; `NullPool`; an engine that is disposed in `finally`.
-Flask's `g` lives for one request and is no cache. What a cache of an unknown kind keeps cannot be seen.
+state; singletons; lifespan and start-up code; tests; `NullPool`; an engine that is disposed in `finally` or by
+an exit stack. A driver's own pool that each request enters with `with` is reported, unless its server is known
+only to the request: it opens all of its first connections each time. Flask's `g` lives for one request and is
+no cache. What a cache of an unknown kind keeps cannot be seen.
 
 ## Sources
 
@@ -83,7 +85,7 @@ from dbpool_lint.facts import model as facts
 from dbpool_lint.facts.entries import starts_once
 from dbpool_lint.facts.keeping import is_disposed, is_kept
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.pools import Creation, is_used_once, keeps, needs_request
+from dbpool_lint.facts.pools import Creation, is_entered, is_made_of_locals, is_used_once, keeps, needs_request
 from dbpool_lint.facts.project import Module
 from dbpool_lint.fixing.recipes import HoistToModule
 from dbpool_lint.model import Safety, Severity
@@ -112,6 +114,8 @@ def _is_lost(project: Linked, made: Creation) -> bool:
         return False
     if is_disposed(evaluator, made.call, function) or is_used_once(made):
         return False
+    if is_entered(made) and is_made_of_locals(made):
+        return False
     return keeps(project.reader, made) is True
 
 
@@ -119,11 +123,14 @@ def _violation(project: Linked, made: Creation) -> Violation:
     function = made.function
     assert function is not None
     path = project.request_paths[id(function)]
-    made_by = made.name.rpartition(".")[2]
-    message = (
-        f"`{made_by}` makes a new pool for each request ({described(path)}); its connections stay open until the "
-        "garbage collector comes by, and the server runs out of connection slots"
-    )
+    message = f"`{made.name.rpartition('.')[2]}` makes a new pool for each request ({described(path)}); "
+    if is_entered(made):
+        message += "each request opens all of the pool's first connections, where it could borrow one"
+    else:
+        message += (
+            "its connections stay open until the garbage collector comes by, and the server runs out of "
+            "connection slots"
+        )
     mend = None
     if made.is_sqlalchemy and not needs_request(project.evaluator, made):
         mend = Mend(Safety.UNSAFE, "Make the engine once, at module level", (HoistToModule(made.spot),))

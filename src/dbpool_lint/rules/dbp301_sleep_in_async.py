@@ -91,7 +91,8 @@ def _sinks(project: Linked) -> Sinks:
 
 
 def _sleeps(project: Linked, call: facts.Call, scope: Function) -> bool:
-    return bool(called_outside(project.evaluator, call, scope) & SLEEPS)
+    names = called_outside(project.evaluator, call, scope)
+    return bool(names) and names <= SLEEPS
 
 
 def _direct(sinks: Sinks, function: Function) -> Iterator[Violation]:
@@ -110,9 +111,9 @@ def _through(project: Linked, sinks: Sinks, function: Function) -> Iterator[Viol
     reported: set[int] = set()
     for edge in sync_calls(project.evaluator, function):
         way = sinks.way(edge.callee)
-        if way is None or id(edge.callee) in reported:
+        if way is None or id(way[-1].fact) in reported:
             continue
-        reported.add(id(edge.callee))
+        reported.add(id(way[-1].fact))
         names = " → ".join(f"`{step.function.qualname}`" for step in way)
         message = (
             f"async function `{function.qualname}` calls {names}, which sleeps with `time.sleep` and stops the event "

@@ -6,7 +6,7 @@ entry in `sys.path`. Folders above the importing file come first, then folders t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dbpool_lint.sources.outline import Binding, Outline
@@ -190,8 +190,3 @@ def _rank(path: str, length: int, importer_folder: str) -> tuple[int, int, str] 
     if last in _ROOT_FOLDERS or length > 1:
         return (1 if last in _ROOT_FOLDERS else 2, len(root), path)
     return None
-
-
-def stems(paths: Iterable[str]) -> frozenset[str]:
-    """Last parts of the dotted names of files, which any import of them must mention."""
-    return frozenset(part for path in paths for part in _parts(path)[-1:])

@@ -18,7 +18,12 @@ from dbpool_lint.model import Problem, Source
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _DEEPEST = 200
 _MOST_BRACKETS = 200
-_BRACKET = re.compile(r"[()\[\]{}]")
+_LONGEST_EXPRESSION = 600
+_TOKEN = re.compile(
+    r"""'{3}(?:\\.|[^\\])*?'{3}|"{3}(?:\\.|[^\\])*?"{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
+    r"|#[^\r\n]*|\\\r?\n|[\r\n]|\w+|[^\w\s]",
+    re.DOTALL,
+)
 _CONFIG_PREFIX = "SQLALCHEMY_"
 
 
@@ -41,7 +46,8 @@ class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `mentions` are the names it uses, with the attributes behind them: `db.session.get`. `imports` bind names of the
     module, `inner` those of functions inside. `kind` is "def", "async", "class" or "" for anything else; `needs`
-    are the mentions in its decorators and base classes, `depth` how many nodes stand inside one another.
+    are the mentions in its decorators and base classes, `depth` how many nodes stand inside one another,
+    and `calls` those of the mentions that are called.
     """
 
     line: int
@@ -55,6 +61,7 @@ class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kind: str = ""
     needs: frozenset[str] = frozenset()
     depth: int = 0
+    calls: frozenset[str] = frozenset()
 
 
 class Outline(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -137,6 +144,7 @@ def _statements(
             _kind(group),
             frozenset(seen.needs),
             seen.depth,
+            frozenset(seen.calls),
         )
 
 
@@ -167,6 +175,7 @@ class _Seen:
         self.inner: list[Binding] = []
         self.needs: set[str] = set()
         self.depth = 0
+        self.calls: set[str] = set()
 
     def top(self, node: ast.stmt) -> None:
         self.define(node, typing_only=False)
@@ -219,6 +228,9 @@ class _Seen:
                 found = [binding for binding in bindings(node) if binding.local != "*"]
                 self.inner.extend(found)
                 self.mentions.update(binding.local for binding in found)
+            elif isinstance(node, ast.Call):
+                self.calls.add(_dotted(node.func))
+                stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
             elif isinstance(node, ast.Constant):
                 if isinstance(node.value, str) and node.value.startswith(_CONFIG_PREFIX):
                     self.mentions.add(node.value)
@@ -278,7 +290,7 @@ def _by_libcst(source: Source, error: SyntaxError) -> Outline | Problem:
     import libcst as cst  # rarely needed, and slow to import
 
     problem = Problem(source.name, error.lineno or 1, f"cannot be parsed: {error.msg}")
-    if _brackets(source.text) > _MOST_BRACKETS:
+    if not _is_shallow(source.text):
         return problem  # LibCST's native parser would overflow the stack of the process
     try:
         module = cst.parse_module(source.text)
@@ -294,13 +306,28 @@ def _by_libcst(source: Source, error: SyntaxError) -> Outline | Problem:
     return Outline(source.name, (statement,))
 
 
-def _brackets(text: str) -> int:
-    """How deep brackets may nest, whatever stands in strings and comments."""
-    depth = deepest = 0
-    for bracket in _BRACKET.findall(text):
-        depth = depth + 1 if bracket in "([{" else max(depth - 1, 0)
-        deepest = max(deepest, depth)
-    return deepest
+def _is_shallow(text: str) -> bool:
+    """Whether no expression is longer, and no bracket deeper, than a native parser can take.
+
+    Tokens are counted from the last comma of each open bracket, since what commas part does not nest; lambdas do.
+    """
+    counts, total, lambdas = [0], 0, 0
+    for token in _TOKEN.findall(text):
+        total += 1
+        counts[-1] += 1
+        if token in "([{":
+            counts.append(0)
+        elif token in ")]}" and len(counts) > 1:
+            total -= counts.pop()
+        elif token == "," or (token in "\r\n;" and len(counts) == 1):
+            lambdas = lambdas if token == "," else 0
+            total -= counts[-1]
+            counts[-1] = 0
+        elif token == "lambda":
+            lambdas += 1
+        if total + lambdas > _LONGEST_EXPRESSION or len(counts) > _MOST_BRACKETS:
+            return False
+    return True
 
 
 def _imports_by_libcst(root: object) -> Iterator[Binding]:

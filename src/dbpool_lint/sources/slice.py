@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dbpool_lint.knowledge.vocabulary import FLASK_KEYS, MAKERS, POOL_NAMES, SINK_NAMES
+from dbpool_lint.knowledge.vocabulary import CLASSES, FLASK_KEYS, MAKERS, POOL_NAMES, SINK_NAMES
 from dbpool_lint.sources.names import Defined, Elsewhere, Names
 from dbpool_lint.sources.outline import Binding, Statement
 
 _NEAR = 3
 _FAR = 1_000
+_SINK_STEPS = 4
 
 
 class Piece(NamedTuple):
@@ -72,15 +73,20 @@ class Slicer:
                 self._seeds[piece] = True
             if not (starred or first in known or first in inner):
                 continue
-            self._resolve(piece, mention, inner, found)
+            made = mention in statement.calls or mention in statement.needs
+            self._resolve(piece, mention, inner, found, made)
         self._mentioned[piece] = list(found)
         for defined in found:
             self._used_by[defined.module, defined.name].append(piece)
 
-    def _resolve(self, piece: Piece, mention: str, inner: dict[str, Binding], found: dict[Defined, None]) -> None:
+    def _resolve(
+        self, piece: Piece, mention: str, inner: dict[str, Binding], found: dict[Defined, None], made: bool
+    ) -> None:
         for meaning, _ in self.names.mention(piece.module, mention, inner):
             if isinstance(meaning, Elsewhere):
-                self._seed(piece, meaning.name)
+                # `db: Session` asks for a session, it makes none: only a call, or a base class, is a seed
+                if made or meaning.name not in CLASSES:
+                    self._seed(piece, meaning.name)
             elif isinstance(meaning, Defined):
                 found[meaning] = None
 
@@ -93,34 +99,44 @@ class Slicer:
             self._seeds.setdefault(piece, False)
 
     def _upwards(self, chosen: dict[Piece, None]) -> None:
+        """Add what uses the names that chosen statements define, for pools to the end, for sinks a few steps."""
         queue = list(chosen)
         pooled = {piece for piece in chosen if self._seeds[piece]}
         self._levels = dict.fromkeys(self._makers, 0)
+        steps = 0
         while queue:
-            names = frozenset(name for piece in queue for name in self._statement(piece).defines)
-            for module in self.users(names):
-                before = len(self._seeds)
-                self._read(module)
-                fresh = list(self._seeds)[before:]
-                self._levels.update((piece, 0) for piece in fresh if piece in self._makers)
-                queue.extend(fresh)
-                pooled.update(piece for piece in fresh if self._seeds[piece])
+            queue = [*queue, *self._newly_read(queue, pooled)]
             following: dict[Piece, None] = {}
             for piece in queue:
                 chosen.setdefault(piece)
-                if piece not in pooled and self._statement(piece).kind == "async":
+                if piece not in pooled and (steps >= _SINK_STEPS or self._statement(piece).kind == "async"):
                     continue  # who awaits it does not block because of what it calls
-                for name in self._statement(piece).defines:
-                    for user in self._used_by.get((piece.module, name), ()):
-                        if piece in self._levels and user not in self._levels:
-                            self._levels[user] = self._levels[piece] + 1
-                        if piece in pooled and user not in pooled:
-                            pooled.add(user)
-                            following[user] = None
-                        elif user not in chosen:
-                            following[user] = None
+                for user in self._users(piece):
+                    if piece in self._levels and user not in self._levels:
+                        self._levels[user] = self._levels[piece] + 1
+                    if piece in pooled and user not in pooled:
+                        pooled.add(user)
+                        following[user] = None
+                    elif user not in chosen:
+                        following[user] = None
             chosen.update(following)
             queue = list(following)
+            steps += 1
+
+    def _newly_read(self, queue: list[Piece], pooled: set[Piece]) -> list[Piece]:
+        """Read the files that may use names of the queue's statements; the seeds found there."""
+        names = frozenset(name for piece in queue for name in self._statement(piece).defines)
+        before = len(self._seeds)
+        for module in self.users(names):
+            self._read(module)
+        fresh = list(self._seeds)[before:]
+        self._levels.update((piece, 0) for piece in fresh if piece in self._makers)
+        pooled.update(piece for piece in fresh if self._seeds[piece])
+        return fresh
+
+    def _users(self, piece: Piece) -> Iterator[Piece]:
+        for name in self._statement(piece).defines:
+            yield from self._used_by.get((piece.module, name), ())
 
     def _downwards(self, chosen: dict[Piece, None]) -> None:
         rounds = [(piece, self._depth(piece)) for piece in chosen]
