@@ -9,6 +9,7 @@ from dbpool_lint.config import Settings
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts.calls import called_outside, edges
 from dbpool_lint.facts.entries import starts_once
+from dbpool_lint.facts.evaluate import Evaluator
 from dbpool_lint.facts.keeping import is_cached, is_disposed, is_kept
 from dbpool_lint.facts.project import Function
 from dbpool_lint.facts.reach import Sinks
@@ -24,7 +25,7 @@ def _reached(text: str) -> set[str]:
     return {f.qualname for f in project.project.functions() if id(f) in project.request_paths}
 
 
-def _asking(text: str) -> tuple[object, facts.Expr, Function]:
+def _asking(text: str) -> tuple[Evaluator, facts.Expr, Function]:
     project = linked(text)
     fact, scope = asked(project)
     assert isinstance(scope, Function)
@@ -443,7 +444,7 @@ def f(param, app_param: Flask):
     {body}
 """
     evaluator, fact, scope = _asking(text)
-    assert is_kept(evaluator, fact, scope) is expected  # type: ignore[arg-type]
+    assert is_kept(evaluator, fact, scope) is expected
 
 
 @pytest.mark.parametrize(
@@ -461,7 +462,7 @@ def f(param, app_param: Flask):
 )
 def test_what_an_object_keeps_lives_as_long_as_the_object(method: str, expected: bool) -> None:
     evaluator, fact, scope = _asking(f"from somewhere import make\nclass C:\n    {method}")
-    assert is_kept(evaluator, fact, scope) is expected  # type: ignore[arg-type]
+    assert is_kept(evaluator, fact, scope) is expected
 
 
 def test_a_name_of_the_function_around_is_kept_by_it_when_it_looks_first() -> None:
@@ -476,7 +477,7 @@ def test_a_name_of_the_function_around_is_kept_by_it_when_it_looks_first() -> No
             return inner
     """
     evaluator, fact, scope = _asking(text)
-    assert is_kept(evaluator, fact, scope) is True  # type: ignore[arg-type]
+    assert is_kept(evaluator, fact, scope) is True
 
 
 @pytest.mark.parametrize(
@@ -501,7 +502,7 @@ def test_what_a_finally_or_a_manager_closes_is_disposed(body: str, expected: boo
     text = f"import contextlib\nfrom contextlib import closing\nasync def f(other, bound):\n    {body}"
     evaluator, fact, scope = _asking(text)
     made = fact.value if isinstance(fact, facts.Await) else fact
-    assert is_disposed(evaluator, made, scope) is expected  # type: ignore[arg-type]
+    assert is_disposed(evaluator, made, scope) is expected
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ The answer is a tuple of possibilities; what cannot be settled is `UNKNOWN`, nev
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts.project import Class, Function, Project, Scope
 from dbpool_lint.knowledge.kinds import Kind
+from dbpool_lint.sources.names import dotted_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +121,10 @@ def names_of(value: Value) -> tuple[str, ...]:
     if isinstance(value, External):
         return (value.name,)
     if isinstance(value, Routine):
-        return tuple(_dotted(value.function.module.name, value.function.qualname))
+        return tuple(dotted_names(value.function.module.name, value.function.qualname))
     if isinstance(value, Type):
-        return tuple(_dotted(value.cls.module.name, value.cls.qualname))
+        return tuple(dotted_names(value.cls.module.name, value.cls.qualname))
     return ()
-
-
-def _dotted(module: str, name: str) -> Iterator[str]:
-    """`src/shop/db.py` is `src.shop.db` and, on a path that starts at `src`, `shop.db`."""
-    parts = module.removesuffix(".py").removesuffix("/__init__").split("/")
-    for start in range(len(parts)):
-        yield ".".join([*parts[start:], name])
 
 
 class Evaluates(Protocol):

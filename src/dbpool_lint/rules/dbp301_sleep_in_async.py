@@ -3,8 +3,8 @@
 ## What it does
 
 Reports `time.sleep` where the event loop runs it: directly in an `async def`, or in a plain function that an
-`async def` calls, through any number of plain functions and modules. The finding stands where the loop is
-left to the sleep; the steps to it are named.
+`async def` calls, through any number of plain functions and modules. The setting `blocking-calls` adds
+functions of your own. The finding stands where the loop is left to the sleep; the steps to it are named.
 
 ## Why it matters
 
@@ -66,6 +66,7 @@ from dbpool_lint.facts.calls import called_outside
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.project import Function, Module
 from dbpool_lint.facts.reach import Sinks, Step, sync_calls
+from dbpool_lint.facts.values import names_of
 from dbpool_lint.fixing.recipes import AwaitCall
 from dbpool_lint.knowledge.blocking import SLEEPS, sleep_module
 from dbpool_lint.model import Safety, Severity
@@ -81,30 +82,40 @@ def check(module: Module, project: Linked) -> Iterator[Violation]:
     sinks = _sinks(project)
     for function in module.all_functions:
         if function.node.asynchronous:
-            yield from _direct(sinks, function)
+            yield from _direct(project, sinks, function)
             yield from _through(project, sinks, function)
 
 
 def _sinks(project: Linked) -> Sinks:
     evaluator = project.evaluator
-    return project.remember(rule.code, lambda: Sinks(evaluator, lambda call, scope: _sleeps(project, call, scope)))
+    return project.remember(
+        rule.code, lambda: Sinks(evaluator, lambda call, scope: bool(_blocking(project, call, scope)))
+    )
 
 
-def _sleeps(project: Linked, call: facts.Call, scope: Function) -> bool:
-    names = called_outside(project.evaluator, call, scope)
-    return bool(names) and names <= SLEEPS
+def _blocking(project: Linked, call: facts.Call, scope: Function) -> str:
+    """The dotted name of the sleep, or of the blocking call that the settings name; "" where it may be another."""
+    outside = called_outside(project.evaluator, call, scope)
+    if outside and outside <= SLEEPS:
+        return min(outside)
+    named = project.settings.blocking_calls
+    values = project.evaluator.values(call.func, scope) if named else ()
+    return next((name for value in values for name in names_of(value) if name in named), "")
 
 
-def _direct(sinks: Sinks, function: Function) -> Iterator[Violation]:
+def _direct(project: Linked, sinks: Sinks, function: Function) -> Iterator[Violation]:
     for call in sinks.direct(function):
-        library = sleep_module(binding.module for binding in function.module.imports())
-        title = f"Await `{library}.sleep` instead"
-        mend = Mend(Safety.SAFE, title, (AwaitCall(function.spot(call), library, "sleep"),))
+        name = _blocking(project, call, function)
         message = (
-            f"`time.sleep` in async function `{function.qualname}` stops the event loop: every other request waits, "
+            f"`{name}` in async function `{function.qualname}` stops the event loop: every other request waits, "
             "and connections they hold stay checked out"
         )
-        yield Violation(rule, function.spot(call), message, mend=mend)
+        yield Violation(rule, function.spot(call), message, mend=_mend(function, call) if name in SLEEPS else None)
+
+
+def _mend(function: Function, call: facts.Call) -> Mend:
+    library = sleep_module(binding.module for binding in function.module.imports())
+    return Mend(Safety.SAFE, f"Await `{library}.sleep` instead", (AwaitCall(function.spot(call), library, "sleep"),))
 
 
 def _through(project: Linked, sinks: Sinks, function: Function) -> Iterator[Violation]:
@@ -115,9 +126,12 @@ def _through(project: Linked, sinks: Sinks, function: Function) -> Iterator[Viol
             continue
         reported.add(id(way[-1].fact))
         names = " → ".join(f"`{step.function.qualname}`" for step in way)
+        sink = way[-1]
+        assert isinstance(sink.fact, facts.Call)
+        blocking = _blocking(project, sink.fact, sink.function)
         message = (
-            f"async function `{function.qualname}` calls {names}, which sleeps with `time.sleep` and stops the event "
-            "loop: every other request waits, and connections they hold stay checked out"
+            f"async function `{function.qualname}` calls {names}, which calls `{blocking}` and stops the event loop: "
+            "every other request waits, and connections they hold stay checked out"
         )
         yield Violation(rule, function.spot(edge.fact), message, tuple(_notes(way)))
 
@@ -125,5 +139,5 @@ def _through(project: Linked, sinks: Sinks, function: Function) -> Iterator[Viol
 def _notes(way: tuple[Step, ...]) -> Iterator[Note]:
     for step in way:
         last = step is way[-1]
-        what = "sleeps here" if last else "calls the next one here"
+        what = "blocks here" if last else "calls the next one here"
         yield Note(step.function.module.name, step.function.spot(step.fact), f"`{step.function.qualname}` {what}")

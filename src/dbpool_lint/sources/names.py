@@ -190,3 +190,10 @@ def _rank(path: str, length: int, importer_folder: str) -> tuple[int, int, str] 
     if last in _ROOT_FOLDERS or length > 1:
         return (1 if last in _ROOT_FOLDERS else 2, len(root), path)
     return None
+
+
+def dotted_names(module: str, name: str) -> Iterator[str]:
+    """The names by which settings may speak of a global: `src/shop/db.py` is `src.shop.db` and `shop.db`."""
+    parts = module.removesuffix(".py").removesuffix("/__init__").split("/")
+    for start in range(len(parts)):
+        yield ".".join([*parts[start:], name])

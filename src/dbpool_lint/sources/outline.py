@@ -290,8 +290,8 @@ def _by_libcst(source: Source, error: SyntaxError) -> Outline | Problem:
     import libcst as cst  # rarely needed, and slow to import
 
     problem = Problem(source.name, error.lineno or 1, f"cannot be parsed: {error.msg}")
-    if not _is_shallow(source.text):
-        return problem  # LibCST's native parser would overflow the stack of the process
+    if "\0" in source.text or not _is_shallow(source.text):
+        return problem  # LibCST takes NUL in strings; and its parser would overflow the stack of the process
     try:
         module = cst.parse_module(source.text)
     except (cst.ParserSyntaxError, RecursionError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dbpool_lint.knowledge.vocabulary import CLASSES, FLASK_KEYS, MAKERS, POOL_NAMES, SINK_NAMES
-from dbpool_lint.sources.names import Defined, Elsewhere, Names
+from dbpool_lint.sources.names import Defined, Elsewhere, Names, dotted_names
 from dbpool_lint.sources.outline import Binding, Statement
 
 _NEAR = 3
@@ -89,6 +89,9 @@ class Slicer:
                     self._seed(piece, meaning.name)
             elif isinstance(meaning, Defined):
                 found[meaning] = None
+                if self.extra and not self.extra.isdisjoint(dotted_names(meaning.module, meaning.name)):
+                    self._seeds[piece] = True
+                    self._makers.add(piece)
 
     def _seed(self, piece: Piece, name: str) -> None:
         if name in MAKERS:
