@@ -139,16 +139,14 @@ class TestExcerpt:
             "  |                  ^^^",
         ]
 
-    def test_each_line_of_a_place_is_underlined(self) -> None:
+    def test_the_first_line_of_a_place_is_underlined_and_the_rest_is_shown(self) -> None:
         assert underlined("a = call(\n    b,\n\n)", Span(1, 5, 4, 2)) == [
             "  |",
             "1 | a = call(",
             "  |     ^^^^^",
             "2 |     b,",
-            "  |     ^^",
             "3 |",
             "4 | )",
-            "  | ^",
         ]
 
     def test_the_middle_of_a_long_place_is_left_out(self) -> None:

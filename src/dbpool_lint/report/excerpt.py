@@ -25,7 +25,7 @@ def lines_of(source: Source) -> list[str]:
 
 
 def excerpt(lines: list[str], span: Span) -> Iterator[list[Piece]]:
-    """The lines of the span with their numbers, each with what belongs to the span underlined below.
+    """The lines of the span with their numbers; on the first, what belongs to the span is underlined below.
 
     A span outside of the file gives nothing. Of a long span the first lines and the last are shown; of a very long
     line the part around the span.
@@ -58,7 +58,7 @@ def _underlined(line: str, number: int, span: Span, gutter: int) -> Iterator[lis
     before, marked, after = _shown_parts(line, start, end)
     text = (before + marked + after).rstrip()
     yield [(f"{number:>{gutter}} |", _GUTTER), (f" {text}" if text else "", "")]
-    if marked or number == span.line:
+    if number == span.line:
         yield [(" " * gutter + " |", _GUTTER), (" " + " " * width(before), ""), ("^" * max(1, width(marked)), _MARK)]
 
 
