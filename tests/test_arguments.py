@@ -111,7 +111,10 @@ def test_what_cannot_be_read_is_unknown_and_not_absent(text: str) -> None:
         ("asked = create_engine(**UNSEEN, ping=False)", "False"),
         ("options = {}\noptions['ping'] = True\nasked = create_engine(**options)", "True"),
         ("options = {'ping': False}\noptions['ping'] = True\nasked = create_engine(**options)", "True"),
-        ("options = {'ping': False}\nif flag:\n    options['ping'] = True\nasked = create_engine(**options)", "False | True"),
+        (
+            "options = {'ping': False}\nif flag:\n    options['ping'] = True\nasked = create_engine(**options)",
+            "False | True",
+        ),
         ("options = {}\noptions.update(ping=True)\nasked = create_engine(**options)", "True"),
         ("options = {}\noptions.update({'ping': True})\nasked = create_engine(**options)", "True"),
         ("options = {}\noptions.update(**BASE)\nasked = create_engine(**options)", "True"),
@@ -122,7 +125,10 @@ def test_what_cannot_be_read_is_unknown_and_not_absent(text: str) -> None:
         ("options: dict = {'ping': True}\nasked = create_engine(**options)", "True"),
         ("def f():\n    options = {}\n    options |= BASE\n    asked = create_engine(**options)", "True"),
         ("def f():\n    options = BASE\n    def g():\n        asked = create_engine(**options)", "True"),
-        ("def f(flag):\n    options = {}\n    if flag:\n        options = BASE\n    asked = create_engine(**options)", "True"),
+        (
+            "def f(flag):\n    options = {}\n    if flag:\n        options = BASE\n    asked = create_engine(**options)",
+            "True",
+        ),
     ],
 )
 def test_dicts_are_read_as_far_as_they_can_be(text: str, expected: str) -> None:
@@ -255,6 +261,7 @@ def _states(project: Linked, option: str = "pool_pre_ping") -> list[str]:
         "engine = create_engine(URL, poolclass=NullPool)",
         "engine = create_engine(URL, poolclass=StaticPool if flag else StaticPool)",
         "engine = create_engine(URL, poolclass=UNSEEN)",
+        "engine = create_engine(URL, **UNSEEN)",
         "engine = create_engine(URL, poolclass=Own)",
         "engine = create_engine(URL, pool=UNSEEN)",
         "engine = create_engine(URL, strategy='mock')",
@@ -332,7 +339,7 @@ def test_engines_beside_the_application_have_no_site(name: str) -> None:
     ("text", "expected"),
     [
         ("engine = create_engine(URL)", "missing ()"),
-        ("engine = create_engine(URL, **UNSEEN)", "unknown ()"),
+        ("engine = create_engine(URL, poolclass=QueuePool, **UNSEEN)", "unknown ()"),
         ("engine = create_engine(URL, pool_pre_ping=flag)", "unknown ()"),
         ("engine = create_engine(URL, pool_pre_ping=True)", "set fixed (True,)"),
         ("PING = False\nengine = create_engine(URL, pool_pre_ping=PING)", "set (False,)"),

@@ -218,7 +218,8 @@ def test_an_annotated_name_is_what_it_is_annotated_with(text: str, expected: set
 
 
 @pytest.mark.parametrize(
-    ("annotation", "expected"), [("", {"unknown"}), ("-> Session", {"Session", "unknown"}), ("-> 'Session'", {"Session", "unknown"})]
+    ("annotation", "expected"),
+    [("", {"unknown"}), ("-> Session", {"Session", "unknown"}), ("-> 'Session'", {"Session", "unknown"})],
 )
 def test_a_function_gives_what_its_annotation_promises_when_its_body_says_nothing(
     annotation: str, expected: set[str]
@@ -675,7 +676,13 @@ def test_the_environment_gives_its_default_or_nothing(start: str, expression: st
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("7", "default 7"), ("--7", "default '--7'"), ("-1", "default -1"), ("true", "default True"), ("Off", "default False")]
+    [
+        ("7", "default 7"),
+        ("--7", "default '--7'"),
+        ("-1", "default -1"),
+        ("true", "default True"),
+        ("Off", "default False"),
+    ]
     + [("text", "default 'text'"), ("12345678901", "default '12345678901'")],
 )
 @pytest.mark.parametrize("base", ["BaseSettings", "object"])

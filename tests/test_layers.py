@@ -32,6 +32,7 @@ LAYERS = {
     "rules": 4,
     "locate": 5,
     "pipeline": 5,
+    "sieve": 5,
     "cli": 6,
     "job": 6,
     "__main__": 6,

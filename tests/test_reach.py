@@ -65,11 +65,19 @@ def test_routes_of_tests_are_no_entries() -> None:
 @pytest.mark.parametrize(
     ("imports", "app", "decorators"),
     [
-        ("from fastapi import FastAPI", "FastAPI()", "get post put patch delete head options trace websocket api_route"),
+        (
+            "from fastapi import FastAPI",
+            "FastAPI()",
+            "get post put patch delete head options trace websocket api_route",
+        ),
         ("from fastapi import APIRouter", "APIRouter()", "get post websocket"),
         ("from fastapi.routing import APIRouter", "APIRouter()", "get"),
         ("from starlette.applications import Starlette", "Starlette()", "route websocket_route exception_handler"),
-        ("from flask import Flask", "Flask('x')", "route get errorhandler before_request after_request teardown_request"),
+        (
+            "from flask import Flask",
+            "Flask('x')",
+            "route get errorhandler before_request after_request teardown_request",
+        ),
         ("from flask import Blueprint", "Blueprint('a', 'b')", "route before_app_request after_app_request"),
         ("from quart import Quart", "Quart('x')", "route websocket before_request"),
         ("from sanic import Sanic", "Sanic('x')", "get on_request on_response"),
@@ -128,7 +136,9 @@ def test_decorators_named_in_the_settings_make_routes(start: str) -> None:
 
 @pytest.mark.parametrize("app", ["fastapi.FastAPI()", "starlette.applications.Starlette()", "sanic.Sanic('x')"])
 def test_a_middleware_function_is_middleware(app: str) -> None:
-    text = f"import fastapi, sanic, starlette.applications\napp = {app}\n@app.middleware('http')\nasync def f(r, n): ..."
+    text = (
+        f"import fastapi, sanic, starlette.applications\napp = {app}\n@app.middleware('http')\nasync def f(r, n): ..."
+    )
     assert _entries(text) == {"f": "middleware"}
 
 
@@ -486,7 +496,10 @@ def test_a_name_of_the_function_around_is_kept_by_it_when_it_looks_first() -> No
         ("asked = make()", False),
         ("asked = make()\n    asked.dispose()", False),
         ("asked = make()\n    try:\n        pass\n    finally:\n        other.dispose()", False),
-        ("asked = make()\n    other = bound(asked)\n    try:\n        pass\n    finally:\n        other.close()", False),
+        (
+            "asked = make()\n    other = bound(asked)\n    try:\n        pass\n    finally:\n        other.close()",
+            False,
+        ),
         ("asked = make()\n    try:\n        pass\n    finally:\n        asked.connect()", False),
         ("asked = make()\n    with open('x'):\n        pass", False),
         ("asked = make()\n    with closing(other):\n        pass", False),

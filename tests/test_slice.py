@@ -19,16 +19,18 @@ NOTHING: dict[str, list[str]] = {}
 
 
 def _sliced(files: Mapping[str, str] | str, *extra: str) -> dict[str, list[str]]:
-    """The first lines of the chosen statements, by file."""
+    """The first lines of the chosen statements, by file; imports are left aside."""
     given = {"app.py": files} if isinstance(files, str) else files
     texts = {name: textwrap.dedent(text).strip("\n") + "\n" for name, text in given.items()}
     library = Library({name: Source(Path(name), name, text, digest=text) for name, text in texts.items()}, {})
     slicer = Slicer(Names(library), library.users, frozenset(extra))
     chosen = slicer.slice(library.seeded(seeds(frozenset(extra))))
-    return {
+    lines = {
         name: [texts[name].splitlines()[library[name].statements[index].line - 1] for index in indices]
         for name, indices in chosen.items()
     }
+    shown = {name: [line for line in found if not line.startswith(("import", "from"))] for name, found in lines.items()}
+    return {name: found for name, found in shown.items() if found}
 
 
 # what is left out

@@ -114,7 +114,7 @@ AGAIN = BASE
 TWO = "postgresql://a/d"
 if flag:
     TWO = "postgresql://b/d"
-REWRITTEN = BASE
+REWRITTEN = "postgresql://h/d"
 REWRITTEN = REWRITTEN.replace("postgresql://", "postgresql+asyncpg://")
 class Settings(BaseSettings):
     url: str = "postgresql://h/d"
@@ -149,7 +149,10 @@ _PLAIN = "postgresql+://h:/d"
         ("UNSEEN or BASE", {_PLAIN}),
         ("str(BASE)", {_PLAIN}),
         ("make_url(BASE)", {_PLAIN}),
-        ("BASE.replace('postgresql://', 'postgresql+asyncpg://')", {"postgresql+asyncpg://{}:/", "postgresql+asyncpg://h:/d"}),
+        (
+            "BASE.replace('postgresql://', 'postgresql+asyncpg://')",
+            {"postgresql+asyncpg://{}:/", "postgresql+asyncpg://h:/d"},
+        ),
         ("UNSEEN.replace('postgres://', 'postgresql+asyncpg://')", {"postgresql+asyncpg://{}:/"}),
         ("REWRITTEN", {_PLAIN, "postgresql+asyncpg://{}:/", "postgresql+asyncpg://h:/d"}),
         ("BASE.replace(UNSEEN, 'x')", {_PLAIN}),
@@ -187,7 +190,9 @@ def test_urls_that_are_made_of_themselves_end() -> None:
     assert _urls("a = b\nb = a\nasked = a").complete is False
 
 
-@pytest.mark.parametrize("expression", ["getenv('DATABASE_URL')", "os.environ['DATABASE_URL']", "settings.database_url"])
+@pytest.mark.parametrize(
+    "expression", ["getenv('DATABASE_URL')", "os.environ['DATABASE_URL']", "settings.database_url"]
+)
 def test_env_files_say_which_server_it_is(expression: str) -> None:
     found = _urls(f"{_START}asked = {expression}", env="DATABASE_URL=postgresql://u:secret@bouncer:6432/d")
     assert _spelled(found) == {"postgresql+://bouncer:6432/d"}

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbpool_lint.config import Configuration, check_selectors, is_selected, matches
+from dbpool_lint.config import Configuration, check_selectors
 from dbpool_lint.knowledge.vocabulary import seeds
 from dbpool_lint.model import Finding, Problem, Result, Source, Span
 from dbpool_lint.sources import discover, files
@@ -23,12 +24,10 @@ from dbpool_lint.sources.library import Library
 from dbpool_lint.sources.names import Names
 from dbpool_lint.sources.outline import Outline
 from dbpool_lint.sources.slice import Slicer
-from dbpool_lint.suppress import Sifted, sift
 
 if TYPE_CHECKING:
     from dbpool_lint.facts.model import Stmt
     from dbpool_lint.fixing.apply import Outcome
-    from dbpool_lint.rules.base import Rule
 
 _DEEP_ENOUGH = 8_000
 _TOO_MANY_ROUNDS = 10
@@ -65,6 +64,7 @@ class Workspace:
         from dbpool_lint.facts.contexts import is_test
         from dbpool_lint.facts.model import Context
         from dbpool_lint.rules import registry
+        from dbpool_lint.sieve import sieve
 
         check_selectors(self._configuration, registry.known())
         root, settings = self._configuration.root, self._configuration.settings
@@ -72,7 +72,7 @@ class Workspace:
         problems = list(self._project().problems)
         sources = self._sources(judged, overlay, problems)
         overrides = [(matcher([pattern], "contexts"), Context(chosen)) for pattern, chosen in settings.contexts.items()]
-        with _deep_recursion():
+        with _at_work():
             library = Library(sources, self._outlines, lambda name: is_test(name, overrides))
             names = Names(library)
             extra = frozenset((*settings.blocking_calls, *settings.session_factories, *settings.entry_points))
@@ -82,7 +82,8 @@ class Workspace:
             findings = list(self._unreadable(problems))
             if chosen:
                 findings += self._findings(names, chosen, judged, problems)
-            kept = tuple(self._suppressed(findings, sources, judged))
+            unjudged = frozenset(problem.name for problem in problems)
+            kept = tuple(sieve(settings, findings, sources, judged, unjudged))
         texts = {finding.name: sources[finding.name] for finding in kept if finding.name in sources}
         return Result(root, tuple(sorted(kept, key=_order)), tuple(sorted(set(problems))), tuple(judged), texts)
 
@@ -133,6 +134,7 @@ class Workspace:
         from dbpool_lint.facts.assemble import assemble
         from dbpool_lint.locate import Locator
         from dbpool_lint.rules import registry
+        from dbpool_lint.sieve import is_wanted
 
         root = self._configuration.root
         beside = (self._source(path, _name(path, root), None) for path in self._project().deployment)
@@ -146,7 +148,7 @@ class Workspace:
             if (module := linked.project.modules.get(name)) is None:
                 continue
             for rule, check in registry.checks():
-                if not self._selected(rule):
+                if not is_wanted(self._configuration.settings, rule):
                     continue
                 try:
                     yield from [locator.finding(name, violation) for violation in check(module, linked)]
@@ -154,43 +156,16 @@ class Workspace:
                     what = f"{rule.code} failed on this file: {type(error).__name__}: {error}"
                     problems.append(Problem(name, 0, what, ours=True))
 
-    def _selected(self, rule: Rule) -> bool:
-        return is_selected(self._configuration.settings, rule.code, rule.name, default=rule.default)
-
     def _unreadable(self, problems: Iterable[Problem]) -> Iterator[Finding]:
         from dbpool_lint.rules.registry import SYNTAX_ERROR as rule
+        from dbpool_lint.sieve import is_wanted
 
-        if self._selected(rule):
+        if is_wanted(self._configuration.settings, rule):
             for problem in problems:
                 if problem.name.endswith(".py") and not problem.ours:
                     line = max(problem.line, 1)
                     span = Span(line, 1, line, 2)
                     yield Finding(rule.code, rule.name, rule.severity, problem.message, problem.name, span)
-
-    # suppress
-
-    def _suppressed(
-        self, findings: Iterable[Finding], sources: Mapping[str, Source], judged: Iterable[str]
-    ) -> Iterator[Finding]:
-        """What comments and `per-file-ignores` leave, and a finding for each comment without use."""
-        from dbpool_lint.rules import registry
-
-        known = registry.known()
-        active = {rule.code for rule in registry.RULES if self._selected(rule)}
-        by_file: dict[str, list[Finding]] = {name: [] for name in judged}
-        for finding in findings:
-            by_file.setdefault(finding.name, []).append(finding)
-        ignores = self._configuration.settings.per_file_ignores
-        for name, found in by_file.items():
-            sifted = sift(sources[name], found, known, active=active) if name in sources else Sifted(tuple(found))
-            unused = sifted.unused if registry.UNUSED_SUPPRESSION.code in active else ()
-            for finding in (*sifted.kept, *unused):
-                if not any(
-                    matcher([pattern], "per-file-ignores")(name)
-                    and any(matches(selector, finding.code, finding.rule) for selector in selectors)
-                    for pattern, selectors in ignores.items()
-                ):
-                    yield finding
 
 
 def _name(path: Path, root: Path) -> str:
@@ -203,11 +178,17 @@ def _order(finding: Finding) -> tuple[str, Span, str, str]:
 
 
 @contextlib.contextmanager
-def _deep_recursion() -> Iterator[None]:
-    """Code may nest deeper than the usual limit lets us follow; the limit belongs to our host and is put back."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, _DEEP_ENOUGH))
+def _at_work() -> Iterator[None]:
+    """Deeper recursion, since code may nest deep, and no garbage collection, since the trees we hold are no garbage.
+
+    Both belong to our host and are put back.
+    """
+    limit, collects = sys.getrecursionlimit(), gc.isenabled()
+    sys.setrecursionlimit(max(limit, _DEEP_ENOUGH))
+    gc.disable()
     try:
         yield
     finally:
-        sys.setrecursionlimit(before)
+        sys.setrecursionlimit(limit)
+        if collects:
+            gc.enable()

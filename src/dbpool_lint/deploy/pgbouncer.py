@@ -27,7 +27,8 @@ def read(source: Source) -> Iterator[Pooler | Problem]:
         parser.read_string(source.text, source.name)
     except configparser.Error as error:
         message = str(error).splitlines()[0]
-        yield Problem(source.name, getattr(error, "lineno", 0), f"cannot be read as an INI file: {message}")
+        lines = [line for line, _ in getattr(error, "errors", ())] or [getattr(error, "lineno", 0)]
+        yield Problem(source.name, lines[0], f"cannot be read as an INI file: {message}")
         return
     if not parser.has_section("pgbouncer"):
         return

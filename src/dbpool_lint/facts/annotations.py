@@ -43,7 +43,7 @@ def completed(evaluator: Evaluates, values: Values, annotation: facts.Expr, scop
     """What a value is with the help of its annotation, where the value itself says little."""
     if UNKNOWN in values:
         return merged(values, annotated(evaluator, annotation, scope))
-    if all(isinstance(value, Object) or value == Literal(None) for value in values):
+    if all(isinstance(value, (External, Object)) or value == Literal(None) for value in values):
         return merged(values, tuple(v for v in annotated(evaluator, annotation, scope) if isinstance(v, Kinded)))
     return values
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
@@ -94,8 +95,6 @@ def _holder(fact: facts.Expr, around: dict[int, walking.Fact]) -> str | None:
     if isinstance(parent, facts.Assign):
         target = parent.targets[0] if len(parent.targets) == 1 else None
         return target.id if isinstance(target, facts.Name) else None
-    if isinstance(parent, facts.Walrus):
-        return parent.target.id if isinstance(parent.target, facts.Name) else None
     if isinstance(parent, facts.Attr) and parent.base is fact:
         return ""
     return "" if isinstance(parent, facts.Evaluate) else None
@@ -239,12 +238,17 @@ def _callee_settles(
     evaluator: Evaluator, value: Routine, call: facts.Call, lease: facts.Expr, keyword: str | None, depth: int
 ) -> bool:
     callee = value.function
-    key = ("settles", id(callee), keyword or tuple(i for i, a in enumerate(call.args) if a is lease), value.bound)
-    memory = evaluator.project.memory
-    if key in memory:
-        return bool(memory[key])
-    memory[key] = False  # a function that only hands the lease to itself does not settle it
-    memory[key] = settles = _parameter_settles(evaluator, value, call, lease, keyword, depth)
+    key = (id(callee), keyword or tuple(i for i, a in enumerate(call.args) if a is lease), value.bound)
+    known = cast("dict[object, bool]", evaluator.project.memory.setdefault("settles", {}))
+    if key in known:
+        return known[key]
+    before = len(known)
+    known[key] = False  # a function that only hands the lease to itself does not settle it
+    settles = _parameter_settles(evaluator, value, call, lease, keyword, depth)
+    if settles:
+        while len(known) > before:  # what was found on the way may have relied on this one not settling
+            known.popitem()
+        known[key] = True
     return settles
 
 
