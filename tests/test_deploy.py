@@ -62,11 +62,43 @@ def _required(name: str, text: str) -> list[tuple[str, tuple[int, ...], bool]]:
 # hostile input
 
 
-_PIECES = st.sampled_from(
-    ["pgbouncer", "services:", "\n", "  ", "- ", ": ", "[", "]", "{", "}", "=", "'", '"', "&a ", "*a", "!!int ", "!!bool x"]
-    + ["\t", "\\", "%", "#", "---\n", "? ", "| ", "> ", "@", "://", "\x00", "\ud800", "\u2028", "1" * 5_000, "pool_mode"]
-    + ["asyncpg", "==", "version = ", "name = ", "[pgbouncer]\n", "image", '"\\UFFFFFFFF"', "%YAML 1.", "<<", "environment"]
+_YAML = (
+    "services:",
+    "\n",
+    "  ",
+    "- ",
+    ": ",
+    "[",
+    "]",
+    "{",
+    "}",
+    "&a ",
+    "*a",
+    "!!int ",
+    "!!bool x",
+    "? ",
+    "| ",
+    "%YAML 1.",
 )
+_OTHER = (
+    "pgbouncer",
+    "=",
+    "'",
+    '"',
+    "\t",
+    "\\",
+    "%",
+    "#",
+    "@",
+    "://",
+    "[pgbouncer]\n",
+    "pool_mode",
+    "image",
+    "environment",
+)
+_PINS = ("asyncpg", "==", "version = ", "name = ", "1" * 5_000)
+_ODD = ("\x00", "\ud800", "\u2028", '"\\UFFFFFFFF"', "<<", "---\n")
+_PIECES = st.sampled_from([*_YAML, *_OTHER, *_PINS, *_ODD])
 
 
 @given(st.sampled_from(FILES), st.lists(st.one_of(_PIECES, st.text(max_size=8)), max_size=25).map("".join))
@@ -85,7 +117,9 @@ def test_whatever_stands_in_a_file_reading_ends(name: str, text: str) -> None:
         pytest.param("Pipfile.lock", "[" * 100_000, id="JSON without end"),
         pytest.param("Pipfile.lock", '{"default": ' + "1" * 5_000 + "}", id="a JSON number of 5,000 digits"),
         pytest.param("compose.yml", "# bouncer\na: " + "[" * 100_000, id="a deep YAML flow"),
-        pytest.param("compose.yml", "# bouncer\n" + "".join(f"{' ' * n}a:\n" for n in range(400)), id="deep YAML blocks"),
+        pytest.param(
+            "compose.yml", "# bouncer\n" + "".join(f"{' ' * n}a:\n" for n in range(400)), id="deep YAML blocks"
+        ),
         pytest.param("compose.yml", "# bouncer\na: !!int ''\nb: !!bool x\nc: !!timestamp x\n", id="YAML tags that lie"),
         pytest.param("compose.yml", "# bouncer\n" + "k: 1\n" * 100_000, id="too large a YAML file"),
         pytest.param("compose.yml", "# bouncer\n- a list\n", id="a YAML list"),
@@ -225,6 +259,11 @@ def test_prepared_statements_are_kept_by_default_from_1_24_on(image: str, prepar
     assert pooler.prepared == prepared
 
 
+def test_a_database_server_is_no_pooler_whatever_its_service_is_called() -> None:
+    text = "services:\n  pgbouncer:\n    image: postgres:16\n  web:\n    image: shop\n  odd: []\n"
+    assert _poolers("compose.yml", text) == (Pooler("compose.yml", 2, "PostgreSQL", "session", host="pgbouncer"),)
+
+
 def test_a_service_without_an_environment_has_no_mode() -> None:
     (pooler,) = _poolers("compose.yml", "services:\n  'p':\n    image: pgbouncer\n    environment: 1\n")
     assert (pooler.mode, pooler.line) == ("", 1)
@@ -268,7 +307,10 @@ def test_a_variable_may_have_several_values_in_several_files() -> None:
         ("postgresql://me:hunter2?hunter2#hunter2@db/shop", "postgresql://db/shop"),
         ('"postgresql://me:hunter2 hunter2@db/shop"', "postgresql://db/shop"),
         ("postgresql://a:hunter2@db/a,postgresql://b:hunter2@db/b", "postgresql://db/b"),
-        ("postgresql://db/shop?user=me&password=hunter2&sslmode=require", "postgresql://db/shop?user=me&password=&sslmode=require"),
+        (
+            "postgresql://db/shop?user=me&password=hunter2&sslmode=require",
+            "postgresql://db/shop?user=me&password=&sslmode=require",
+        ),
         ('"host=db password=hunter2 dbname=shop"', "host=db password= dbname=shop"),
         ("\"host=db password='hunter2 hunter2' dbname=shop\"", "host=db password= dbname=shop"),
         ("postgresql://db/shop", "postgresql://db/shop"),
@@ -345,7 +387,9 @@ requests = "2.0"
 
 @pytest.mark.parametrize("name", ["poetry.lock", "uv.lock"])
 def test_lock_files_pin_packages(name: str) -> None:
-    text = '[[package]]\nname = "Asyncpg"\nversion = "0.30.0"\n\n[[package]]\nname = "x"\nversion = "9"\nversion = "8"\n'
+    text = (
+        '[[package]]\nname = "Asyncpg"\nversion = "0.30.0"\n\n[[package]]\nname = "x"\nversion = "9"\nversion = "8"\n'
+    )
     assert _required(name, text) == [("asyncpg", (0, 30, 0), True)]
 
 

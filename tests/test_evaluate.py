@@ -102,9 +102,17 @@ def test_a_name_that_something_unknown_may_fill_may_be_unknown() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["for x in [1]:\n    pass", "for x, y in pairs:\n    pass", "x, y = pair", "(x, *y) = pair", "[(x, z), y] = pairs"]
-    + ["try:\n    pass\nexcept ValueError as x:\n    pass", "x += 1", "match pair:\n    case [x, y]:\n        pass"]
-    + ["with pair as x:\n    pass"],
+    [
+        "for x in [1]:\n    pass",
+        "for x, y in pairs:\n    pass",
+        "x, y = pair",
+        "(x, *y) = pair",
+        "[(x, z), y] = pairs",
+        "try:\n    pass\nexcept ValueError as x:\n    pass",
+        "x += 1",
+        "match pair:\n    case [x, y]:\n        pass",
+        "with pair as x:\n    pass",
+    ],
 )
 def test_names_bound_by_parts_of_something_are_unknown(body: str) -> None:
     assert answer(f"{body}\nasked = x") == {"unknown"}
@@ -377,6 +385,24 @@ def make():
 asked = make()
 """
     assert answer(text) == expected
+
+
+def test_a_name_of_a_class_body_is_found_there_and_then_around_it() -> None:
+    start = "from sqlalchemy.orm import Session, sessionmaker\nLocal = sessionmaker()\nclass A:\n    own = Session()\n"
+    assert answer(f"{start}    asked = own") == {"fresh Session"}
+    assert answer(f"{start}    asked = Local()") == {"fresh Session"}
+
+
+def test_a_name_that_is_imported_or_defined_may_be_either() -> None:
+    text = """
+        try:
+            from somewhere import Session
+        except ImportError:
+            class Session: ...
+        def f():
+            asked = Session
+    """
+    assert answer(text) == {"class Session", "outside somewhere.Session"}
 
 
 def test_a_global_that_a_function_fills_is_known_everywhere() -> None:
@@ -682,13 +708,17 @@ def test_the_environment_gives_its_default_or_nothing(start: str, expression: st
         ("-1", "default -1"),
         ("true", "default True"),
         ("Off", "default False"),
-    ]
-    + [("text", "default 'text'"), ("12345678901", "default '12345678901'")],
+        ("text", "default 'text'"),
+        ("12345678901", "default '12345678901'"),
+    ],
 )
 @pytest.mark.parametrize("base", ["BaseSettings", "object"])
 def test_env_files_fill_settings_classes_and_no_others(base: str, value: str, expected: str) -> None:
-    files = {
-        ".env": f"POOL_SIZE={value}",
-        "app.py": f"from pydantic_settings import BaseSettings\nclass S({base}):\n    pool_size: int = 5\nasked = S().pool_size",
-    }
+    text = f"""
+        from pydantic_settings import BaseSettings
+        class Settings({base}):
+            pool_size: int = 5
+        asked = Settings().pool_size
+    """
+    files = {".env": f"POOL_SIZE={value}", "app.py": text}
     assert answer(files) == ({expected} if base == "BaseSettings" else {"5"})

@@ -187,6 +187,14 @@ def test_what_is_neither_closed_nor_handed_away_is_lost(body: str, expected: lis
     assert _lost(body) == expected
 
 
+def test_a_lease_handed_on_further_than_anyone_looks_is_not_lost() -> None:
+    chain = "".join(f"def pass{n}(s):\n    pass{n + 1}(s)\n" for n in range(20))
+    text = f"{_START}{chain}def pass20(s):\n    s.execute('x')\ndef f():\n    s = Session()\n"
+    near, far = (linked(f"{text}    {name}(s)") for name in ("pass15", "pass0"))
+    assert len(list(leaked(near.evaluator, function(near, "f")))) == 1
+    assert list(leaked(far.evaluator, function(far, "f"))) == []
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

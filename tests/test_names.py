@@ -34,7 +34,9 @@ def test_an_import_that_leads_in_a_circle_means_nothing() -> None:
 
 
 def test_star_imports_in_a_circle_end() -> None:
-    names = _names({"p/a.py": "from .b import *\n", "p/b.py": "from .a import *\nfrom .c import *\n", "p/c.py": "x = 1\n"})
+    names = _names(
+        {"p/a.py": "from .b import *\n", "p/b.py": "from .a import *\nfrom .c import *\n", "p/c.py": "x = 1\n"}
+    )
     assert names.of("p/a.py", "x") == Defined("p/c.py", "x")
     assert names.of("p/a.py", "y") is None
 
@@ -93,7 +95,8 @@ def test_a_dotted_name_means_the_file_that_python_would_import(
 
 def test_relative_imports_count_folders_from_the_importing_file() -> None:
     files = {
-        "shop/api/orders.py": "from ..db import engine\nfrom . import routes\nfrom .. import settings, db\nfrom .x.y import z\n",
+        "shop/api/orders.py": "from ..db import engine\nfrom . import routes\n"
+        "from .. import settings, db\nfrom .x.y import z\n",
         "shop/api/__init__.py": "",
         "shop/api/routes.py": "",
         "shop/api/x/y.py": "z = 1\n",

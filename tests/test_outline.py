@@ -68,7 +68,7 @@ def test_what_cannot_be_parsed_is_a_problem_with_its_line(text: str, line: int, 
     assert message in found.message
 
 
-def test_a_syntax_error_in_nothing_but_a_comment_and_a_backslash_is_a_problem() -> None:
+def test_a_backslash_with_nothing_behind_it_is_a_problem() -> None:
     assert isinstance(outline(_source("# only this\n\\")), Problem)
 
 
@@ -106,7 +106,9 @@ def test_deep_expressions_beside_newer_syntax_end_in_a_problem_and_not_in_a_cras
         "print(outline(Source(Path('a.py'), 'a.py', sys.stdin.read())).message)"
     )
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False)
+    done = subprocess.run(
+        command, input=text, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "cannot be parsed" in done.stdout
 
@@ -266,7 +268,8 @@ def test_mentions_that_are_called_are_known_as_calls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"), [("def f(): pass", "def"), ("async def f(): pass", "async"), ("class C: pass", "class"), ("x", "")]
+    ("text", "kind"),
+    [("def f(): pass", "def"), ("async def f(): pass", "async"), ("class C: pass", "class"), ("x", "")],
 )
 def test_definitions_are_told_apart(text: str, kind: str) -> None:
     assert _only(text).kind == kind
@@ -294,9 +297,15 @@ def test_a_main_guard_is_seen_at_the_top_level(text: str, guarded: bool) -> None
 
 
 def test_newer_syntax_makes_one_statement_of_the_whole_file() -> None:
-    text = f"from a import b\nfrom c import *\nimport d; x = b.e(1); y.z = 2\n{_newer()}class C:\n    pass\ndef f(): pass\n"
+    imports = "from a import b\nfrom c import *\nimport d; x = b.e(1); y.z = 2\n"
+    text = f"{imports}{_newer()}class C:\n    pass\ndef f(): pass\n"
     statement = _only(text)
-    assert (statement.line, statement.end_line, statement.start, statement.end) == (1, text.count("\n") + 1, 0, len(text))
+    assert (statement.line, statement.end_line, statement.start, statement.end) == (
+        1,
+        text.count("\n") + 1,
+        0,
+        len(text),
+    )
     assert {"x", "C", "f"} <= set(statement.defines)
     assert not {"y", "z"} & set(statement.defines)
     assert statement.imports == (Binding("b", "a", "b", 0), Binding("d", "d", "", 0))

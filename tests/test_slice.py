@@ -118,9 +118,7 @@ def test_callers_of_a_function_that_sleeps_are_chosen() -> None:
         def twice(): nap()
         async def route(): twice()
     """
-    assert _sliced(text) == {
-        "app.py": ["def nap(): time.sleep(1)", "def twice(): nap()", "async def route(): twice()"]
-    }
+    assert _sliced(text) == {"app.py": ["def nap(): time.sleep(1)", "def twice(): nap()", "async def route(): twice()"]}
 
 
 def test_a_caller_that_also_leads_to_a_pool_is_followed_though_it_is_async() -> None:
@@ -145,6 +143,17 @@ def test_names_from_the_settings_are_seeds() -> None:
     text = "from shop.net import fetch\ndef load(): fetch()\n"
     assert _sliced(text) == NOTHING
     assert _sliced(text, "shop.net.fetch") == {"app.py": ["def load(): fetch()"]}
+
+
+def test_names_from_the_settings_may_be_of_the_project_itself() -> None:
+    files = {
+        "shop/net.py": "def fetch(): pass\ndef other(): pass\n",
+        "app.py": "from shop import net\ndef load(): net.fetch()\n",
+    }
+    assert _sliced(files) == NOTHING
+    found = _sliced(files, "shop.net.fetch")
+    assert found["app.py"] == ["def load(): net.fetch()"]
+    assert "def other(): pass" not in found.get("shop/net.py", [])
 
 
 # downwards: what it is made of

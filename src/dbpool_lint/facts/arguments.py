@@ -252,6 +252,8 @@ class Reader:
             key = walking.literal(fact.args[0])
             if isinstance(key, str):
                 table.add(key, (fact.args[1], scope))
+            else:
+                table.complete = False
 
     def _handed(self, param: facts.Param, owner: Function, depth: int) -> Table:
         """What callers hand to a parameter: keywords without a parameter of their own end up in `**param`."""

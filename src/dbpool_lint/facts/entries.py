@@ -129,6 +129,8 @@ def _handler(evaluator: Evaluator, call: facts.Call, scope: Scope) -> facts.Expr
 
 def starts_once(evaluator: Evaluator, function: Function) -> bool:
     """Whether decorators say that a function runs once in the life of the process: start-up, command line."""
+    if decorated_as(evaluator, function):
+        return False
     outside: Scope = function.owner or function.parent or function.module
     for decorator in function.node.decorators:
         func = decorator.func if isinstance(decorator, facts.Call) else decorator

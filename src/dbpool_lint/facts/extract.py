@@ -51,9 +51,8 @@ class FactsVisitor(cst.CSTVisitor):
             for small in node.body:
                 self._visit(small)
             return
-        method: Callable[[Any], bool | None] | None = getattr(self, f"visit_{type(node).__name__}", None)
-        if method is not None:
-            method(node)
+        method: Callable[[Any], bool | None] = getattr(self, f"visit_{type(node).__name__}")
+        method(node)
 
     def _suite(self, node: cst.BaseSuite | None) -> tuple[facts.Stmt, ...]:
         return self.block(node.body) if node is not None else ()

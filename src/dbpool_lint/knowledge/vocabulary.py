@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dbpool_lint.knowledge.blocking import SLEEPS
-from dbpool_lint.knowledge.kinds import ANNOTATED, LEASES, MADE_BY, VOCABULARY
+from dbpool_lint.knowledge.kinds import ANNOTATED, MADE_BY, METHODS, VOCABULARY, Kind
 from dbpool_lint.knowledge.poolers import CONNECTORS
 
 FLASK_KEYS = frozenset({"SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS", "SQLALCHEMY_BINDS"})
@@ -20,8 +20,16 @@ POOL_NAMES = VOCABULARY | CONNECTORS | MIDDLEWARE
 MAKERS = frozenset(MADE_BY) | CONNECTORS | MIDDLEWARE
 """Those of them that make pools and leases: what stands around these is looked at more closely."""
 
-CLASSES = frozenset(name for name, kind in ANNOTATED.items() if kind in LEASES)
-"""Classes of leases: `db: Session` asks for one and takes none, so an annotation alone is no seed."""
+CLASSES = frozenset(
+    name for name, kind in ANNOTATED.items() if name.rpartition(".")[2][:1].isupper() and kind is not Kind.PSYCOPG_POOL
+)
+"""Classes of leases and pools: `db: Session` asks for one and takes none, so an annotation alone is no seed."""
+
+TAKING = frozenset(method for _, method in METHODS)
+"""Methods that take a lease from a pool."""
+
+LENDERS = frozenset(name for name, kind in MADE_BY.items() if kind not in (Kind.ENGINE, Kind.ASYNC_ENGINE))
+"""Those that hand out leases: what is lent one is looked at, for whether it gives it back."""
 
 SINK_NAMES = SLEEPS
 """Dotted names whose statements are followed only to what uses them."""

@@ -47,7 +47,7 @@ class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `mentions` are the names it uses, with the attributes behind them: `db.session.get`. `imports` bind names of the
     module, `inner` those of functions inside. `kind` is "def", "async", "class" or "" for anything else; `needs`
     are the mentions in its decorators and base classes, `depth` how many nodes stand inside one another,
-    and `calls` those of the mentions that are called.
+    and `calls` those of the mentions that are called other than by `with`.
     """
 
     line: int
@@ -212,6 +212,7 @@ class _Seen:
 
     def mention(self, root: ast.AST) -> None:
         stack: list[tuple[ast.AST, int]] = [(root, 1)]
+        managed: set[int] = set()
         while stack:
             node, depth = stack.pop()
             self.depth = max(self.depth, depth)
@@ -228,8 +229,12 @@ class _Seen:
                 found = [binding for binding in bindings(node) if binding.local != "*"]
                 self.inner.extend(found)
                 self.mentions.update(binding.local for binding in found)
+            elif isinstance(node, ast.withitem) and isinstance(node.context_expr, ast.Call):
+                managed.add(id(node.context_expr))  # what `with` makes, it closes
+                stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
             elif isinstance(node, ast.Call):
-                self.calls.add(_dotted(node.func))
+                if id(node) not in managed:
+                    self.calls.add(_dotted(node.func))
                 stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
             elif isinstance(node, ast.Constant):
                 if isinstance(node.value, str) and node.value.startswith(_CONFIG_PREFIX):
@@ -295,8 +300,6 @@ def _by_libcst(source: Source, error: SyntaxError) -> Outline | Problem:
     try:
         module = cst.parse_module(source.text)
     except (cst.ParserSyntaxError, RecursionError):
-        return problem
-    if not module.body:
         return problem
     names = frozenset(re.findall(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*", source.text))
     last = source.text.count("\n") + 1

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dbpool_lint.knowledge.vocabulary import CLASSES, FLASK_KEYS, MAKERS, POOL_NAMES, SINK_NAMES
+from dbpool_lint.knowledge.vocabulary import CLASSES, FLASK_KEYS, LENDERS, MAKERS, POOL_NAMES, SINK_NAMES, TAKING
 from dbpool_lint.sources.names import Defined, Elsewhere, Names, dotted_names
 from dbpool_lint.sources.outline import Binding, Statement
 
-_NEAR = 3
+_NEAR = 2
 _FAR = 1_000
 _SINK_STEPS = 4
 
@@ -39,6 +39,8 @@ class Slicer:
     _used_by: dict[tuple[str, str], list[Piece]] = field(default_factory=lambda: defaultdict(list))
     _mentioned: dict[Piece, list[Defined]] = field(default_factory=dict)
     _seeds: dict[Piece, bool] = field(default_factory=dict)
+    _asking: set[Piece] = field(default_factory=set)
+    _lenders: set[Piece] = field(default_factory=set)
     _makers: set[Piece] = field(default_factory=set)
     _levels: dict[Piece, int] = field(default_factory=dict)
 
@@ -67,13 +69,14 @@ class Slicer:
     def _read_statement(self, piece: Piece, statement: Statement, known: set[str], starred: bool) -> None:
         inner = {binding.local: binding for binding in statement.inner}
         found: dict[Defined, None] = {}
+        takes = any(call.rpartition(".")[2] in TAKING for call in statement.calls)
         for mention in statement.mentions:
             first = mention.partition(".")[0]
             if mention in FLASK_KEYS or mention.rpartition(".")[2] in FLASK_KEYS:
                 self._seeds[piece] = True
             if not (starred or first in known or first in inner):
                 continue
-            made = mention in statement.calls or mention in statement.needs
+            made = takes or mention in statement.calls or mention in statement.needs
             self._resolve(piece, mention, inner, found, made)
         self._mentioned[piece] = list(found)
         for defined in found:
@@ -84,9 +87,11 @@ class Slicer:
     ) -> None:
         for meaning, _ in self.names.mention(piece.module, mention, inner):
             if isinstance(meaning, Elsewhere):
-                # `db: Session` asks for a session, it makes none: only a call, or a base class, is a seed
+                # `db: Session` asks for a session and makes none: only a call, or a base class, is a seed
                 if made or meaning.name not in CLASSES:
                     self._seed(piece, meaning.name)
+                else:
+                    self._asking.add(piece)
             elif isinstance(meaning, Defined):
                 found[meaning] = None
                 if self.extra and not self.extra.isdisjoint(dotted_names(meaning.module, meaning.name)):
@@ -96,6 +101,8 @@ class Slicer:
     def _seed(self, piece: Piece, name: str) -> None:
         if name in MAKERS:
             self._makers.add(piece)
+        if name in LENDERS:
+            self._lenders.add(piece)
         if name in POOL_NAMES or name in self.extra:
             self._seeds[piece] = True
         elif name in SINK_NAMES:
@@ -105,7 +112,7 @@ class Slicer:
         """Add what uses the names that chosen statements define, for pools to the end, for sinks a few steps."""
         queue = list(chosen)
         pooled = {piece for piece in chosen if self._seeds[piece]}
-        self._levels = dict.fromkeys(self._makers, 0)
+        self._levels = dict.fromkeys(self._lenders, 0)
         steps = 0
         while queue:
             queue = [*queue, *self._newly_read(queue, pooled)]
@@ -133,7 +140,7 @@ class Slicer:
         for module in self.users(names):
             self._read(module)
         fresh = list(self._seeds)[before:]
-        self._levels.update((piece, 0) for piece in fresh if piece in self._makers)
+        self._levels.update((piece, 0) for piece in fresh if piece in self._lenders)
         pooled.update(piece for piece in fresh if self._seeds[piece])
         return fresh
 
@@ -142,25 +149,31 @@ class Slicer:
             yield from self._used_by.get((piece.module, name), ())
 
     def _downwards(self, chosen: dict[Piece, None]) -> None:
-        rounds = [(piece, self._depth(piece)) for piece in chosen]
+        """Add what chosen statements are made of, and the functions that get a lease from them."""
+        rounds = [(piece, *self._depth(piece)) for piece in chosen]
         while rounds:
-            following: dict[Piece, int] = {}
-            for piece, left in rounds:
+            following: dict[Piece, tuple[int, bool]] = {}
+            for piece, left, lends in rounds:
                 self._read(piece.module)
-                statement = self._statement(piece)
-                for needed, always in (*self._needed(piece, statement), *self._changing(piece)):
-                    kind = self._statement(needed).kind
-                    if needed not in chosen and (always or not kind or left > 1):
-                        following[needed] = max(following.get(needed, 0), left - 1)
-            for piece in following:
-                chosen[piece] = None
-            rounds = [(piece, left) for piece, left in following.items() if left > 0]
+                for needed, always in (*self._needed(piece, self._statement(piece)), *self._changing(piece)):
+                    if needed in chosen:
+                        continue
+                    if lends:
+                        self._read(needed.module)
+                    if lends and needed in self._asking and left > 0:
+                        following[needed] = (left - 1, True)
+                    elif always or not self._statement(needed).kind or left > 1:
+                        # a function that asks for no lease is less likely to get one: fewer steps from there
+                        following.setdefault(needed, (left - 2 if lends else left - 1, lends))
+            chosen.update(dict.fromkeys(following))
+            rounds = [(piece, left, lends) for piece, (left, lends) in following.items() if left > 0]
 
-    def _depth(self, piece: Piece) -> int:
-        """How far to follow what a statement mentions: far where pools are made, one call where leases are taken."""
+    def _depth(self, piece: Piece) -> tuple[int, bool]:
+        """How far to follow what a statement mentions, and whether it takes leases that it may lend to others."""
+        lends = self._levels.get(piece, _FAR) <= _NEAR
         if piece in self._makers:
-            return 4
-        return 2 if self._levels.get(piece, _FAR) <= _NEAR else 1
+            return 4, lends
+        return (4, True) if lends else (1, False)
 
     def _needed(self, piece: Piece, statement: Statement) -> Iterator[tuple[Piece, bool]]:
         for defined in self._mentioned.get(piece, ()):
