@@ -211,36 +211,36 @@ class _Seen:
                 self.imports.append(binding)
 
     def mention(self, root: ast.AST) -> None:
+        """Note the names that a tree uses, and what is called and imported in it."""
         stack: list[tuple[ast.AST, int]] = [(root, 1)]
         managed: set[int] = set()
         while stack:
             node, depth = stack.pop()
             self.depth = max(self.depth, depth)
-            if isinstance(node, ast.Name):
-                self.mentions.add(node.id)
-            elif isinstance(node, ast.Attribute):
-                chain = _dotted(node)
-                if chain:
-                    self.mentions.add(chain)
-                else:
-                    self.mentions.add("." + node.attr)
-                    stack.append((node.value, depth + 1))
-            elif isinstance(node, (ast.Import, ast.ImportFrom)):
-                found = [binding for binding in bindings(node) if binding.local != "*"]
-                self.inner.extend(found)
-                self.mentions.update(binding.local for binding in found)
-            elif isinstance(node, ast.withitem) and isinstance(node.context_expr, ast.Call):
+            if isinstance(node, ast.withitem):
                 managed.add(id(node.context_expr))  # what `with` makes, it closes
-                stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
-            elif isinstance(node, ast.Call):
-                if id(node) not in managed:
-                    self.calls.add(_dotted(node.func))
-                stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
-            elif isinstance(node, ast.Constant):
-                if isinstance(node.value, str) and node.value.startswith(_CONFIG_PREFIX):
-                    self.mentions.add(node.value)
-            else:
-                stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
+            elif isinstance(node, ast.Call) and id(node) not in managed:
+                self.calls.add(_dotted(node.func))
+            stack.extend((child, depth + 1) for child in self._named(node))
+
+    def _named(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Note the names of one node; the nodes below that are yet to be looked at."""
+        if isinstance(node, ast.Name):
+            self.mentions.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            chain = _dotted(node)
+            self.mentions.add(chain or "." + node.attr)
+            if not chain:
+                yield node.value
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found = [binding for binding in bindings(node) if binding.local != "*"]
+            self.inner.extend(found)
+            self.mentions.update(binding.local for binding in found)
+        elif isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and node.value.startswith(_CONFIG_PREFIX):
+                self.mentions.add(node.value)
+        else:
+            yield from ast.iter_child_nodes(node)
 
 
 def bindings(node: ast.Import | ast.ImportFrom, *, typing_only: bool = False) -> Iterator[Binding]:
