@@ -361,4 +361,3 @@ def test_the_project_is_judged_once_for_all_of_its_files(
 
 def test_the_plugin_names_itself(project: Project) -> None:
     assert "dbpool-lint" in run(project({}), "-m", "flake8", "--version").stdout
-

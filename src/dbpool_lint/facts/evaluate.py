@@ -110,8 +110,6 @@ class Evaluator:
         default = environment.variable(self, fact, scope)
         return default if default is not None else _NOTHING
 
-    # names
-
     def name(self, name: str, scope: Scope) -> Values:
         """What a name means where it is read."""
         if isinstance(scope, Module):
@@ -146,7 +144,7 @@ class Evaluator:
             return _NOTHING if given or name not in _BUILTINS else (External(f"builtins.{name}"),)
         return self.meaning(meaning)
 
-    def meaning(self, meaning: Meaning) -> Values:
+    def meaning(self, meaning: Meaning, seen: frozenset[Meaning] = frozenset()) -> Values:
         """The values of a global name, of whichever module."""
         if isinstance(meaning, Elsewhere):
             return (External(meaning.name),)
@@ -154,9 +152,10 @@ class Evaluator:
             return (ModuleOf(meaning.module),)
         if meaning is None or (module := self.project.modules.get(meaning.module)) is None:
             return _NOTHING
-        return self._defined(meaning, module)
+        return self._defined(meaning, module, seen)
 
-    def _defined(self, meaning: Defined, module: Module) -> Values:
+    def _defined(self, meaning: Defined, module: Module, seen: frozenset[Meaning]) -> Values:
+        seen = seen | {meaning}
         found: list[Values] = []
         if (function := module.functions.get(meaning.name)) is not None:
             found.append((Routine(function),))
@@ -166,7 +165,10 @@ class Evaluator:
             found.append(kept(self._bindings(module.bound[meaning.name], module)))
         if meaning.name in self.project.names.bindings(module.name):
             binding = self.project.names.bindings(module.name)[meaning.name][-1]
-            found.append(self.meaning(self.project.names.binding(binding, module.name)))
+            imported = self.project.names.binding(binding, module.name)
+            # a package may import from itself a name that it binds as well
+            if imported not in seen:
+                found.append(self.meaning(imported, seen))
         return merged(*found) if found else _NOTHING
 
     def _bindings(self, bounds: list[Bound], scope: Scope) -> Values:
@@ -240,8 +242,6 @@ class Evaluator:
         value = bounds[0].value if len(bounds) == 1 and bounds[0].how == "value" else None
         return (value, module) if value is not None else None
 
-    # attributes
-
     def _attribute(self, fact: facts.Attr, scope: Scope) -> Values:
         found = merged(*(self.attribute(value, fact.name, scope) for value in self.values(fact.base, scope)))
         return found or _NOTHING
@@ -289,8 +289,6 @@ class Evaluator:
             if name in owner.attributes:
                 return kept(self._bindings(owner.attributes[name], owner))
         return _NOTHING
-
-    # calls
 
     def _call(self, fact: facts.Call, scope: Scope) -> Values:
         setting = environment.variable(self, fact, scope)

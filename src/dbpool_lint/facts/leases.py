@@ -15,7 +15,7 @@ from dbpool_lint.facts import walking
 from dbpool_lint.facts.evaluate import Evaluator
 from dbpool_lint.facts.project import Function
 from dbpool_lint.facts.values import External, Kinded, Routine
-from dbpool_lint.knowledge.kinds import LEASES, Kind
+from dbpool_lint.knowledge.kinds import ANNOTATED, LEASES, USING, USING_METHODS, Kind
 
 _CLOSING = frozenset({"close", "remove", "release", "aclose", "close_all", "invalidate", "terminate", "putconn"})
 _NOT_YET = frozenset({"begin", "begin_nested", "connection", "execution_options", "options", "registry", "transaction"})
@@ -23,6 +23,8 @@ _NOT_YET = frozenset({"begin", "begin_nested", "connection", "execution_options"
 
 _PLAIN_BUILTINS = frozenset({"print", "repr", "str", "type", "isinstance", "id", "bool", "hasattr", "callable"})
 _DEEPEST = 12
+_ONLY_READING = frozenset(name for name in USING - ANNOTATED.keys() if name.startswith("sqlalchemy."))
+"""A session made with a lease keeps it; these do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,11 @@ def _passing_settles(
     evaluator: Evaluator, call: facts.Call, lease: facts.Expr, keyword: str | None, function: Function, depth: int
 ) -> bool:
     """Whether a call that gets the lease closes or keeps it. Functions of the project are looked into."""
+    if isinstance(call.func, facts.Attr) and call.func.name in USING_METHODS:
+        return False
     values = evaluator.values(call.func, function)
+    if values and all(isinstance(v, External) and v.name in _ONLY_READING for v in values):
+        return False
     if values and all(isinstance(v, External) and v.name.startswith("builtins.") for v in values):
         return not all(isinstance(v, External) and v.name.partition(".")[2] in _PLAIN_BUILTINS for v in values)
     for value in values:
@@ -232,6 +238,15 @@ def _passing_settles(
         if _callee_settles(evaluator, value, call, lease, keyword, depth):
             return True
     return not values
+
+
+def is_only_used(
+    evaluator: Evaluator, call: facts.Call, given: facts.Expr, keyword: str | None, function: Function
+) -> bool:
+    """Whether a call of a function of the project only uses what it is given: neither closes nor keeps it."""
+    routines = [value.function for value in evaluator.values(call.func, function) if isinstance(value, Routine)]
+    loops = any(isinstance(fact, facts.While) for routine in routines for fact in routine.body)
+    return bool(routines) and not loops and not _passing_settles(evaluator, call, given, keyword, function, 0)
 
 
 def _callee_settles(

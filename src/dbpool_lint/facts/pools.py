@@ -10,11 +10,12 @@ from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.arguments import Argument, Reader, all_calls
 from dbpool_lint.facts.evaluate import Evaluator
+from dbpool_lint.facts.leases import is_only_used
 from dbpool_lint.facts.project import Class, Function, Module, Scope
 from dbpool_lint.facts.urls import Urls, urls
 from dbpool_lint.facts.values import External, Type
 from dbpool_lint.fixing.recipes import Spot
-from dbpool_lint.knowledge.kinds import MADE_BY, POOLS, SQLALCHEMY_ENGINES, Kind
+from dbpool_lint.knowledge.kinds import MADE_BY, POOLS, SQLALCHEMY_ENGINES, USING, USING_METHODS, Kind
 
 _KEEPING = frozenset({"QueuePool", "AsyncAdaptedQueuePool", "FallbackAsyncAdaptedQueuePool"})
 _NOT_KEEPING = frozenset({"NullPool", "StaticPool", "AssertionPool", "SingletonThreadPool"})
@@ -241,25 +242,14 @@ def _stays(evaluator: Evaluator, use: facts.Name, around: dict[int, walking.Fact
     made_of = around.get(id(call))
     if isinstance(made_of, (facts.Return, facts.Yield)):
         return False
-    if isinstance(call.func, facts.Attr) and call.func.name in ("create_all", "drop_all", "reflect"):
+    if isinstance(call.func, facts.Attr) and call.func.name in USING_METHODS:
         return True
     values = evaluator.values(call.func, function)
     used = [v.name for v in values if isinstance(v, External)]
-    return bool(used) and all(name in _USING for name in used)
-
-
-_USING = frozenset(
-    {
-        "sqlalchemy.inspect",
-        "sqlalchemy.orm.Session",
-        "sqlmodel.Session",
-        "sqlalchemy.ext.asyncio.AsyncSession",
-        "sqlmodel.ext.asyncio.session.AsyncSession",
-        "pandas.read_sql",
-        "pandas.read_sql_query",
-        "pandas.read_sql_table",
-    }
-)
+    keyword = parent.name if isinstance(parent, facts.Keyword) else None
+    if used:
+        return all(name in USING for name in used)
+    return is_only_used(evaluator, call, use, keyword, function)
 
 
 def is_disposed_here(made: Creation) -> bool:

@@ -101,8 +101,21 @@ def always(evaluator: Evaluator, function: Function) -> frozenset[int]:
     memory = evaluator.project.memory
     key = ("always", id(function))
     if key not in memory:
-        memory[key] = frozenset(id(fact) for fact in walking.within(_straight(function.node.body), _is_straight))
+        body = before_exit(function.node.body)
+        memory[key] = frozenset(id(fact) for fact in walking.within(_straight(body), _is_straight))
     return cast("frozenset[int]", memory[key])
+
+
+def before_exit(body: tuple[facts.Stmt, ...]) -> tuple[facts.Stmt, ...]:
+    """The statements up to the first `if` that may leave the function: what follows runs only in some cases."""
+    for index, statement in enumerate(body):
+        if isinstance(statement, facts.If) and any(_leaves(inner) for inner in walking.statements((statement,))):
+            return body[: index + 1]
+    return body
+
+
+def _leaves(statement: facts.Stmt) -> bool:
+    return isinstance(statement, (facts.Return, facts.Raise))
 
 
 def _straight(body: tuple[facts.Stmt, ...]) -> Iterator[walking.Fact]:
@@ -150,6 +163,11 @@ class Sinks:
             if isinstance(fact, facts.Call) and self._is_sink(fact, function):
                 yield fact
 
+    def _certain(self, function: Function) -> Iterator[facts.Call]:
+        """The sinks that a helper calls before an early `return`; behind one they may be for special cases only."""
+        reached = {id(fact) for fact in walking.within(before_exit(function.node.body))}
+        return (sink for sink in self.direct(function) if id(sink) in reached)
+
     def way(self, function: Function) -> tuple[Step, ...] | None:
         """The steps from `function` to a sink, the last one at the sink itself; None when there is no way.
 
@@ -164,7 +182,7 @@ class Sinks:
         queue = deque([start])
         while queue:
             function = queue.popleft()
-            sink = next(self.direct(function), None)
+            sink = next(self._certain(function), None)
             if sink is not None:
                 self._known[id(start)] = tuple(self._retrace(function, sink, before))
                 return

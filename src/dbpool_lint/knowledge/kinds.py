@@ -172,3 +172,22 @@ POOLS = frozenset(
 MANAGED_LEASES = LEASES - {Kind.RAW_CONNECTION, Kind.PSYCOPG_LEASE, Kind.DBAPI_LEASE}
 """Leases whose `with` gives the connection back. psycopg's closes it, psycopg2's only commits, and SQLAlchemy's raw
 connection is a context manager from 2.1 on only."""
+
+USING = frozenset(
+    {
+        "sqlalchemy.inspect",
+        "sqlalchemy.event.listen",
+        "sqlalchemy.event.listens_for",
+        "sqlalchemy.orm.Session",
+        "sqlmodel.Session",
+        "sqlalchemy.ext.asyncio.AsyncSession",
+        "sqlmodel.ext.asyncio.session.AsyncSession",
+        "pandas.read_sql",
+        "pandas.read_sql_query",
+        "pandas.read_sql_table",
+    }
+)
+"""Functions outside the project that use an engine, connection or session, and neither close nor keep it."""
+
+USING_METHODS = frozenset({"create_all", "drop_all", "reflect"})
+"""Methods of a `MetaData` that do so."""
