@@ -156,6 +156,19 @@ def test_a_rule_that_fails_on_a_file_is_our_problem_and_takes_nothing_else_with_
     )
 
 
+def test_a_rule_that_fails_everywhere_is_given_up_after_some_files(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def everywhere(module: Module, linked: Linked) -> Iterator[Violation]:
+        raise LookupError(module.name)
+
+    first, *others = registry.checks()
+    monkeypatch.setattr(registry, "checks", lambda: ((first[0], everywhere), *others))
+    result = lint(project({f"{letter}.py": SLEEPS for letter in "abcdefgh"}))
+    assert len(result.findings) == 8
+    assert [problem.name for problem in result.problems] == ["a.py", "b.py", "c.py"]
+
+
 def test_a_rule_that_is_not_selected_is_not_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "checks", lambda: ((registry.rule("DBP101"), _failing),))
     root = project({"a.py": SLEEPS})

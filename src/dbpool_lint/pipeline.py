@@ -11,6 +11,7 @@ import dataclasses
 import gc
 import hashlib
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _DEEP_ENOUGH = 8_000
 _TOO_MANY_ROUNDS = 10
+_ENOUGH_FAILURES = 3  # of one rule: what fails on every file need not be said for every file
 
 
 def lint(paths: Sequence[Path], configuration: Configuration, *, overlay: Mapping[str, str] | None = None) -> Result:
@@ -144,17 +146,19 @@ class Workspace:
         assert isinstance(library, Library)
         linked = assemble(names, library.sources, chosen, self._configuration.settings, around, self._pieces, problems)
         locator = Locator(library)
+        failures: Counter[str] = Counter()
         for name in judged:
             if (module := linked.project.modules.get(name)) is None:
                 continue
             for rule, check in registry.checks():
-                if not is_wanted(self._configuration.settings, rule):
+                if failures[rule.code] >= _ENOUGH_FAILURES or not is_wanted(self._configuration.settings, rule):
                     continue
                 try:
                     yield from [locator.finding(name, violation) for violation in check(module, linked)]
                 except Exception as error:  # noqa: BLE001 - one rule that stumbles over one file must not take the rest with it
                     what = f"{rule.code} failed on this file: {type(error).__name__}: {error}"
                     problems.append(Problem(name, 0, what, ours=True))
+                    failures[rule.code] += 1
 
     def _unreadable(self, problems: Iterable[Problem]) -> Iterator[Finding]:
         from dbpool_lint.rules.registry import SYNTAX_ERROR as rule
