@@ -27,8 +27,8 @@ from dbpool_lint.facts.values import (
     Values,
 )
 from dbpool_lint.model import Problem, Source
-from dbpool_lint.sources.library import Library
 from dbpool_lint.sources.names import Names
+from dbpool_lint.sources.outlines import Outlines
 
 ASKED = "asked"
 """`asked = …` marks the expression that a test is about."""
@@ -40,11 +40,11 @@ def linked(files: Mapping[str, str] | str, settings: Settings | None = None) -> 
     texts = {name: textwrap.dedent(text).strip("\n") + "\n" for name, text in given.items()}
     sources = {name: Source(Path(name), name, text, digest=text) for name, text in texts.items()}
     python = {name: source for name, source in sources.items() if name.endswith(".py")}
-    library = Library(python, {})
-    chosen = {name: list(range(len(library[name].statements))) for name in python}
+    outlines = Outlines(python, {})
+    chosen = {name: list(range(len(outlines[name].statements))) for name in python}
     around, unread = deployment(source for name, source in sources.items() if name not in python)
     problems: list[Problem] = list(unread)
-    found = assemble(Names(library), python, chosen, settings or Settings(), around, {}, problems)
+    found = assemble(Names(outlines), python, chosen, settings or Settings(), around, {}, problems)
     assert problems == []
     return found
 

@@ -14,9 +14,9 @@ from dbpool_lint.facts.assemble import assemble
 from dbpool_lint.facts.contexts import Override, context, is_test
 from dbpool_lint.facts.model import Context
 from dbpool_lint.model import Problem, Source
-from dbpool_lint.sources.library import Library
 from dbpool_lint.sources.names import Names
 from dbpool_lint.sources.outline import Outline, outline
+from dbpool_lint.sources.outlines import Outlines
 
 MAIN = "if __name__ == '__main__':\n    run()\n"
 
@@ -118,11 +118,11 @@ ENGINE = "from sqlalchemy import create_engine\nengine = create_engine('postgres
 
 
 def _contexts(files: Mapping[str, str], contexts: Mapping[str, str] | None = None) -> dict[str, str]:
-    library = Library({name: Source(Path(name), name, text, digest=text) for name, text in files.items()}, {})
-    chosen = {name: list(range(len(library[name].statements))) for name in files}
+    outlines = Outlines({name: Source(Path(name), name, text, digest=text) for name, text in files.items()}, {})
+    chosen = {name: list(range(len(outlines[name].statements))) for name in files}
     settings = Settings(contexts=dict(contexts or {}))  # type: ignore[arg-type]
     problems: list[Problem] = []
-    linked = assemble(Names(library), library.sources, chosen, settings, DeploymentFacts(), {}, problems)
+    linked = assemble(Names(outlines), outlines.sources, chosen, settings, DeploymentFacts(), {}, problems)
     assert problems == []
     return {name: module.context.value for name, module in linked.project.modules.items()}
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from programs import sources
 
 from dbpool_lint.model import Problem, Source
-from dbpool_lint.sources.library import Library
 from dbpool_lint.sources.outline import Binding, Outline, Statement, line_starts, outline
+from dbpool_lint.sources.outlines import Outlines
 
 NEWER = ("type X = int\n", "def g[T = int](x: T) -> T: return x\n", 'name = 1\ny = t"{name}"\n')
 """Came with Python 3.12, 3.13 and 3.14."""
@@ -317,40 +317,40 @@ def test_newer_syntax_in_a_file_of_long_tables_is_no_error() -> None:
     assert _only(f"{_newer()}t = {{\n{table}}}\n'''((('''\n").kind == ""
 
 
-# the library
+# the outlines
 
 
-def _library(files: dict[str, str], passed_over: Sequence[str] = ()) -> Library:
+def _outlines(files: dict[str, str], passed_over: Sequence[str] = ()) -> Outlines:
     texts = {name: _source(text, name, digest=text) for name, text in files.items()}
-    return Library(texts, {}, lambda name: name in passed_over)
+    return Outlines(texts, {}, lambda name: name in passed_over)
 
 
 def test_a_library_outlines_what_can_be_parsed_and_says_why_others_cannot() -> None:
-    library = _library({"a.py": "x = 1\n", "b.py": "x = (\n"})
-    assert sorted(library) == ["a.py", "b.py"]
-    assert len(library) == 2
-    assert "c.py" not in library
-    assert [len(library[name].statements) for name in sorted(library)] == [1, 0]
-    assert library.problem("a.py") is None
-    problem = library.problem("b.py")
+    outlines = _outlines({"a.py": "x = 1\n", "b.py": "x = (\n"})
+    assert sorted(outlines) == ["a.py", "b.py"]
+    assert len(outlines) == 2
+    assert "c.py" not in outlines
+    assert [len(outlines[name].statements) for name in sorted(outlines)] == [1, 0]
+    assert outlines.problem("a.py") is None
+    problem = outlines.problem("b.py")
     assert problem is not None
     assert problem.name == "b.py"
 
 
 def test_a_file_that_nobody_asked_for_is_still_checked_for_syntax_errors() -> None:
-    library = _library({"a.py": "x = 1\n", "b.py": "x = (\n", "c.py": "x = '\0'\n"})
-    assert [library.problem(name) is not None for name in ("a.py", "b.py", "c.py")] == [False, True, True]
+    outlines = _outlines({"a.py": "x = 1\n", "b.py": "x = (\n", "c.py": "x = '\0'\n"})
+    assert [outlines.problem(name) is not None for name in ("a.py", "b.py", "c.py")] == [False, True, True]
 
 
 def test_users_are_files_that_have_a_name_as_an_identifier() -> None:
-    library = _library({"a.py": "engine", "b.py": "engines", "c.py": "x.engine", "test.py": "engine"}, ["test.py"])
-    assert list(library.users(frozenset({"engine", "pool"}))) == ["a.py", "c.py"]
+    outlines = _outlines({"a.py": "engine", "b.py": "engines", "c.py": "x.engine", "test.py": "engine"}, ["test.py"])
+    assert list(outlines.users(frozenset({"engine", "pool"}))) == ["a.py", "c.py"]
 
 
 def test_an_outline_is_made_once_for_a_text() -> None:
     known: dict[tuple[str, str], Outline | Problem] = {}
-    first = Library({"a.py": _source("x = 1", "a.py", digest="1")}, known)["a.py"]
-    again = Library({"a.py": _source("x = 1", "a.py", digest="1")}, known)["a.py"]
-    changed = Library({"a.py": _source("y = 1", "a.py", digest="2")}, known)["a.py"]
+    first = Outlines({"a.py": _source("x = 1", "a.py", digest="1")}, known)["a.py"]
+    again = Outlines({"a.py": _source("x = 1", "a.py", digest="1")}, known)["a.py"]
+    changed = Outlines({"a.py": _source("y = 1", "a.py", digest="2")}, known)["a.py"]
     assert first is again
     assert changed.statements[0].defines == ("y",)

@@ -10,8 +10,8 @@ import pytest
 
 from dbpool_lint.knowledge.vocabulary import seeds
 from dbpool_lint.model import Source
-from dbpool_lint.sources.library import Library
 from dbpool_lint.sources.names import Names
+from dbpool_lint.sources.outlines import Outlines
 from dbpool_lint.sources.slice import Slicer
 
 ENGINE = "from sqlalchemy import create_engine\nengine = create_engine('postgresql://db/shop')\n"
@@ -22,11 +22,11 @@ def _sliced(files: Mapping[str, str] | str, *extra: str) -> dict[str, list[str]]
     """The first lines of the chosen statements, by file; imports are left aside."""
     given = {"app.py": files} if isinstance(files, str) else files
     texts = {name: textwrap.dedent(text).strip("\n") + "\n" for name, text in given.items()}
-    library = Library({name: Source(Path(name), name, text, digest=text) for name, text in texts.items()}, {})
-    slicer = Slicer(Names(library), library.users, frozenset(extra))
-    chosen = slicer.slice(library.seeded(seeds(frozenset(extra))))
+    outlines = Outlines({name: Source(Path(name), name, text, digest=text) for name, text in texts.items()}, {})
+    slicer = Slicer(Names(outlines), outlines.users, frozenset(extra))
+    chosen = slicer.slice(outlines.seeded(seeds(frozenset(extra))))
     lines = {
-        name: [texts[name].splitlines()[library[name].statements[index].line - 1] for index in indices]
+        name: [texts[name].splitlines()[outlines[name].statements[index].line - 1] for index in indices]
         for name, indices in chosen.items()
     }
     shown = {name: [line for line in found if not line.startswith(("import", "from"))] for name, found in lines.items()}

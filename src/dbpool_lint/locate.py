@@ -9,14 +9,14 @@ from dbpool_lint.fixing.rewrite import rewrite
 from dbpool_lint.fixing.site import Site
 from dbpool_lint.model import Finding, Fix, Related, Span
 from dbpool_lint.rules.base import Mend, Violation
-from dbpool_lint.sources.library import Library
+from dbpool_lint.sources.outlines import Outlines
 
 
 class Locator:
     """Works out places in the files of one run; statements are parsed again only where something is reported."""
 
-    def __init__(self, library: Library) -> None:
-        self._library = library
+    def __init__(self, outlines: Outlines) -> None:
+        self._outlines = outlines
         self._sites: dict[str, Site] = {}
 
     def finding(self, name: str, violation: Violation) -> Finding:
@@ -31,7 +31,7 @@ class Locator:
 
     def _site(self, name: str) -> Site:
         if name not in self._sites:
-            self._sites[name] = Site(self._library.sources[name], self._library[name])
+            self._sites[name] = Site(self._outlines.sources[name], self._outlines[name])
         return self._sites[name]
 
     def _span(self, name: str, spot: Spot) -> Span:

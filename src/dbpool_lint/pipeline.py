@@ -21,9 +21,9 @@ from dbpool_lint.knowledge.vocabulary import seeds
 from dbpool_lint.model import Finding, Problem, Result, Source, Span
 from dbpool_lint.sources import discover, files
 from dbpool_lint.sources.discover import matcher
-from dbpool_lint.sources.library import Library
 from dbpool_lint.sources.names import Names
 from dbpool_lint.sources.outline import Outline
+from dbpool_lint.sources.outlines import Outlines
 from dbpool_lint.sources.slice import Slicer
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ class Workspace:
         sources = self._sources(judged, overlay, problems)
         overrides = [(matcher([pattern], "contexts"), Context(chosen)) for pattern, chosen in settings.contexts.items()]
         with _at_work():
-            library = Library(sources, self._outlines, lambda name: is_test(name, overrides))
-            names = Names(library)
+            outlines = Outlines(sources, self._outlines, lambda name: is_test(name, overrides))
+            names = Names(outlines)
             extra = frozenset((*settings.blocking_calls, *settings.session_factories, *settings.entry_points))
-            chosen = Slicer(names, library.users, extra).slice(library.seeded(seeds(extra)))
-            unparsed = (library.problem(name) for name in judged if name in library)
+            chosen = Slicer(names, outlines.users, extra).slice(outlines.seeded(seeds(extra)))
+            unparsed = (outlines.problem(name) for name in judged if name in outlines)
             problems.extend(problem for problem in unparsed if problem is not None)
             findings = list(self._unreadable(problems))
             if chosen:
@@ -142,10 +142,10 @@ class Workspace:
         beside = (self._source(path, _name(path, root), None) for path in self._project().deployment)
         around, unread = deployment(source for source in beside if isinstance(source, Source))
         problems.extend(unread)
-        library = names.outlines
-        assert isinstance(library, Library)
-        linked = assemble(names, library.sources, chosen, self._configuration.settings, around, self._pieces, problems)
-        locator = Locator(library)
+        outlines = names.outlines
+        assert isinstance(outlines, Outlines)
+        linked = assemble(names, outlines.sources, chosen, self._configuration.settings, around, self._pieces, problems)
+        locator = Locator(outlines)
         failures: Counter[str] = Counter()
         for name in judged:
             if (module := linked.project.modules.get(name)) is None:

@@ -13,7 +13,7 @@ from dbpool_lint.sources.outline import Outline, outline
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 
-class Library(Mapping[str, Outline]):
+class Outlines(Mapping[str, Outline]):
     """The outlines of all Python files of a project by name; a file that cannot be parsed has an empty one.
 
     `known` are outlines from an earlier run, by name and digest, that are used again and added to. Files that are
