@@ -19,7 +19,7 @@ from dbpool_lint.model import Problem, Source
 from dbpool_lint.sources.outline import Binding, Outline, Statement, line_starts, outline
 from dbpool_lint.sources.outlines import Outlines
 
-NEWER = ("type X = int\n", "def g[T = int](x: T) -> T: return x\n", 'name = 1\ny = t"{name}"\n')
+NEWER = ("type X = int\n", "def g[T = int](x: T) -> T: return x\n", 'name = 1\nw = t"{name}"\n')
 """Came with Python 3.12, 3.13 and 3.14."""
 
 
