@@ -300,6 +300,13 @@ class TestSettings:
         assert f"# settings: {stage.root / 'dbpool-lint.toml'}\n# project root: {stage.root}\n" in said.out
         assert stage.asked == []
 
+    def test_the_schema_is_shown_whatever_the_settings_are(self, run: Run, stage: Stage) -> None:
+        Path("dbpool-lint.toml").write_text("slect = []\n", encoding="utf-8")
+        said = run("--show-schema")
+        assert said.code == 0
+        assert json.loads(said.out)["properties"]["pool-recycle"]["default"] == 1800
+        assert stage.asked == []
+
     def test_defaults_are_called_so(self, run: Run) -> None:
         assert run("--show-settings", "--isolated").out.startswith("# settings: defaults\n")
 

@@ -114,6 +114,7 @@ _CODES: dict[str, Any] = {"multiple": True, "callback": _codes, "metavar": "RULE
 @click.option("--statistics", is_flag=True, help="Show how often each rule was found instead of the findings.")
 @click.option("--show-files", is_flag=True, help="List the files that would be linted, and stop.")
 @click.option("--show-settings", is_flag=True, help="Show the settings in force and where they come from, and stop.")
+@click.option("--show-schema", is_flag=True, help="Show the JSON schema of the settings, and stop.")
 @click.option("--no-cache", is_flag=True, help="Accepted, and without effect: nothing is cached yet.")
 @click.option("--stdin-filename", metavar="NAME", help="With - as path: lint the text on standard input as this file.")
 @click.option("--quiet", "-q", is_flag=True, help="Show findings and errors only, no summary and no warnings.")
@@ -188,6 +189,8 @@ def _run(options: Options) -> int:
 
 
 def _done(options: Options, paths: list[Path]) -> int:
+    if options.show_schema:
+        return _show_schema()
     configuration = _configuration(options, paths)
     if options.show_settings:
         return _show_settings(configuration)
@@ -245,6 +248,15 @@ def _with_selectors(options: Options, found: Configuration) -> Configuration:
     return config.with_overrides(
         found, select=select, extend_select=(*extend, *options.extend_select), ignore=(*kept, *options.ignore)
     )
+
+
+def _show_schema() -> int:
+    import json
+
+    from dbpool_lint.config import schema
+
+    stream.write(json.dumps(schema(), indent=2) + "\n")
+    return CLEAN
 
 
 def _show_settings(configuration: Configuration) -> int:

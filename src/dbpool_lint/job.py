@@ -55,6 +55,7 @@ class Options:
     statistics: bool
     show_files: bool
     show_settings: bool
+    show_schema: bool
     no_cache: bool
     stdin_filename: str | None
     quiet: bool
