@@ -47,9 +47,11 @@ A connection that is held during the sleep is still held: that is another defect
 
 ## Limits
 
-Functions handed to threads (`asyncio.to_thread`, `run_in_executor`, `run_in_threadpool`, `Thread(target=…)`)
-run elsewhere and are left alone, and so are tests. Methods are followed where the kind of their object is
-known. Generators are not followed.
+Functions handed to threads (`asyncio.to_thread`, `run_in_executor`, `run_in_threadpool`, `Thread(target=…)`) run
+elsewhere and are left alone, and so are tests and examples; in one-shot scripts only a sleep in the `async def`
+itself is reported. Methods are followed where the kind of their object is known, decorated helpers only where the
+decorator is known. On the way from helper to helper, calls that run only under a condition are not followed, and
+one finding is made for each sleep. Generators are not followed.
 
 ## Sources
 
@@ -74,16 +76,20 @@ from dbpool_lint.rules.base import Mend, Note, Rule, Violation
 
 rule = Rule("DBP301", "sleep-in-async", Severity.ERROR, __doc__ or "", Safety.SAFE)
 
+_ELSEWHERE = (facts.Context.TEST, facts.Context.EXAMPLE)
+
 
 def check(module: Module, project: Linked) -> Iterator[Violation]:
     """Every sleep that an async function of the module runs on the event loop."""
-    if module.context is facts.Context.TEST:
+    if module.context in _ELSEWHERE:
         return
     sinks = _sinks(project)
     for function in module.all_functions:
         if function.node.asynchronous:
             yield from _direct(project, sinks, function)
-            yield from _through(project, sinks, function)
+            # a script has one thing to do: a helper of it that waits keeps nobody else waiting
+            if module.context is not facts.Context.SCRIPT:
+                yield from _through(project, sinks, function)
 
 
 def _sinks(project: Linked) -> Sinks:
