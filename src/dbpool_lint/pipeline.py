@@ -20,7 +20,6 @@ from dbpool_lint.config import Configuration, check_selectors
 from dbpool_lint.knowledge.vocabulary import seeds
 from dbpool_lint.model import Finding, Problem, Result, Source, Span
 from dbpool_lint.sources import discover, files
-from dbpool_lint.sources.discover import matcher
 from dbpool_lint.sources.names import Names
 from dbpool_lint.sources.outline import Outline
 from dbpool_lint.sources.outlines import Outlines
@@ -63,8 +62,7 @@ class Workspace:
 
     def lint(self, overlay: Mapping[str, str]) -> Result:
         """Run all stages up to the report."""
-        from dbpool_lint.facts.contexts import is_test
-        from dbpool_lint.facts.model import Context
+        from dbpool_lint.facts.contexts import is_test, overrides
         from dbpool_lint.rules import registry
         from dbpool_lint.sieve import sieve
 
@@ -73,9 +71,9 @@ class Workspace:
         judged = self._judged(overlay)
         problems = list(self._project().problems)
         sources = self._sources(judged, overlay, problems)
-        overrides = [(matcher([pattern], "contexts"), Context(chosen)) for pattern, chosen in settings.contexts.items()]
+        chosen_by = overrides(settings)
         with _at_work():
-            outlines = Outlines(sources, self._outlines, lambda name: is_test(name, overrides))
+            outlines = Outlines(sources, self._outlines, lambda name: is_test(name, chosen_by))
             names = Names(outlines)
             extra = frozenset((*settings.blocking_calls, *settings.session_factories, *settings.entry_points))
             chosen = Slicer(names, outlines.users, extra).slice(outlines.seeded(seeds(extra)))

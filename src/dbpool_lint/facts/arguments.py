@@ -219,13 +219,13 @@ class Reader:
             change = Table()
             if isinstance(statement, facts.Assign):
                 for target in statement.targets:
-                    if isinstance(target, facts.Item) and _is_name(target.base, name):
+                    if isinstance(target, facts.Item) and walking.is_name(target.base, name):
                         key = walking.literal(target.index)
                         if isinstance(key, str):
                             change.add(key, (statement.value, scope))
                         else:
                             change.complete = False
-            elif isinstance(statement, facts.Augment) and _is_name(statement.target, name):
+            elif isinstance(statement, facts.Augment) and walking.is_name(statement.target, name):
                 change = self.table(statement.value, scope, depth + 1)
             elif isinstance(statement, facts.Evaluate):
                 self._updated(name, statement.value, scope, change, depth)
@@ -238,7 +238,7 @@ class Reader:
     def _updated(self, name: str, fact: facts.Expr, scope: Scope, table: Table, depth: int) -> None:
         if not isinstance(fact, facts.Call) or not isinstance(fact.func, facts.Attr):
             return
-        if not _is_name(fact.func.base, name):
+        if not walking.is_name(fact.func.base, name):
             return
         if fact.func.name == "update":
             for arg in fact.args:
@@ -346,7 +346,3 @@ class Reader:
     def given(self, argument: Argument) -> Values:
         """All values that an argument may have."""
         return merged(*(self.values(place) for place in argument.places))
-
-
-def _is_name(fact: facts.Expr, name: str) -> bool:
-    return isinstance(fact, facts.Name) and fact.id == name

@@ -8,12 +8,11 @@ from dbpool_lint.config import Settings
 from dbpool_lint.deploy.model import DeploymentFacts
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.contexts import Override, context
+from dbpool_lint.facts.contexts import Override, context, overrides
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.project import Module, Project, build_module
 from dbpool_lint.model import Problem, Source
 from dbpool_lint.sources import syntax
-from dbpool_lint.sources.discover import matcher
 from dbpool_lint.sources.names import ModuleName, Names
 
 _DEEPEST = 600
@@ -43,9 +42,9 @@ def assemble(
             else:
                 pieces.append(facts.Piece(index, statements))
         found[name] = facts.ModuleFacts(name, tuple(pieces))
-    overrides = [(matcher([pattern], "contexts"), facts.Context(c)) for pattern, c in settings.contexts.items()]
+    chosen_by = overrides(settings)
     imported = _imported(names, chosen)
-    modules = {name: _module(names, one, overrides, name in imported) for name, one in found.items()}
+    modules = {name: _module(names, one, chosen_by, name in imported) for name, one in found.items()}
     return Linked(Project(names, modules, settings, deployment))
 
 
@@ -73,10 +72,10 @@ def _extracted(names: Names, source: Source, index: int) -> tuple[facts.Stmt, ..
         return Problem(source.name, statement.line, "nested too deeply to be judged")
 
 
-def _module(names: Names, found: facts.ModuleFacts, overrides: list[Override], imported: bool) -> Module:
+def _module(names: Names, found: facts.ModuleFacts, chosen_by: list[Override], imported: bool) -> Module:
     outline = names.outlines[found.name]
     endless = any(_loops(piece.body) for piece in found.pieces)
-    return build_module(found.name, outline, found, context(outline, overrides, imported, endless))
+    return build_module(found.name, outline, found, context(outline, chosen_by, imported, endless))
 
 
 def _loops(body: tuple[facts.Stmt, ...]) -> bool:

@@ -10,7 +10,7 @@ from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.arguments import Argument, Reader, Table, all_calls
 from dbpool_lint.facts.pools import Creation, statement_of
-from dbpool_lint.facts.project import Function, Module, Scope
+from dbpool_lint.facts.project import Function, Module, Scope, module_of
 from dbpool_lint.facts.urls import Url, Urls, libpq, urls
 from dbpool_lint.facts.values import External
 from dbpool_lint.fixing.recipes import Spot
@@ -36,7 +36,7 @@ class Connector:
 
     @property
     def module(self) -> Module:
-        return self.scope if isinstance(self.scope, Module) else self.scope.module
+        return module_of(self.scope)
 
     @property
     def spot(self) -> Spot:

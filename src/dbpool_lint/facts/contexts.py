@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from dbpool_lint.config import Settings
 from dbpool_lint.facts.model import Context
 from dbpool_lint.knowledge import contexts as signs
+from dbpool_lint.sources.discover import matcher
 from dbpool_lint.sources.outline import Outline
 
 Override = tuple[Callable[[str], bool], Context]
 """A test of file names from the settings, and the context it stands for."""
 
 
-def is_test(name: str, overrides: Iterable[Override] = ()) -> bool:
+def overrides(settings: Settings) -> list[Override]:
+    """The contexts that the settings give to patterns of files. Raises SettingsError for an invalid pattern."""
+    return [(matcher([pattern], "contexts"), Context(chosen)) for pattern, chosen in settings.contexts.items()]
+
+
+def is_test(name: str, chosen_by: Iterable[Override] = ()) -> bool:
     """Whether a file's name, or the settings, say that it holds tests: nothing is reported there."""
-    for matches, chosen in overrides:
+    for matches, chosen in chosen_by:
         if matches(name):
             return chosen is Context.TEST
     *folders, file = name.split("/")
@@ -22,9 +29,9 @@ def is_test(name: str, overrides: Iterable[Override] = ()) -> bool:
     return in_tests or signs.TEST_FILE.match(file) is not None
 
 
-def context(outline: Outline, overrides: Iterable[Override], imported: bool, endless: bool) -> Context:
+def context(outline: Outline, chosen_by: Iterable[Override], imported: bool, endless: bool) -> Context:
     """The context of a module. `imported`: another module of the project imports it; `endless`: it loops for ever."""
-    for matches, chosen in overrides:
+    for matches, chosen in chosen_by:
         if matches(outline.name):
             return chosen
     if is_test(outline.name):

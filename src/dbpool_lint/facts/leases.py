@@ -62,7 +62,7 @@ def leaked(evaluator: Evaluator, function: Function) -> Iterator[Taken]:
 def _is_emptied(registry: str, function: Function) -> bool:
     """`Registry.remove()` closes what `Registry()` gave."""
     return any(
-        isinstance(f, facts.Attr) and f.name in _CLOSING and _is_name(f.base, registry)
+        isinstance(f, facts.Attr) and f.name in _CLOSING and walking.is_name(f.base, registry)
         for f in walking.everything(function.node.body)
     )
 
@@ -191,7 +191,7 @@ def _only_binds(parent: facts.Assign, fact: facts.Name) -> bool:
 def _falls_back(fact: facts.Logic, name: str, around: dict[int, walking.Fact]) -> bool:
     """`session = session or Session()`: the variable keeps what it holds."""
     parent = around.get(id(fact))
-    return isinstance(parent, facts.Assign) and all(_is_name(target, name) for target in parent.targets)
+    return isinstance(parent, facts.Assign) and all(walking.is_name(target, name) for target in parent.targets)
 
 
 def _is_test(fact: facts.Logic, around: dict[int, walking.Fact]) -> bool:
@@ -289,10 +289,6 @@ def _only_known_decorators(evaluator: Evaluator, function: Function) -> bool:
     return all(
         name in ("builtins.staticmethod", "builtins.classmethod") for name in evaluator.decorator_names(function)
     )
-
-
-def _is_name(fact: facts.Expr, name: str) -> bool:
-    return isinstance(fact, facts.Name) and fact.id == name
 
 
 _READING = frozenset(

@@ -24,7 +24,7 @@ from dbpool_lint.facts.pools import (
     stays_inside,
     url_of,
 )
-from dbpool_lint.facts.project import Bound, Class, Function, Module, Scope
+from dbpool_lint.facts.project import Bound, Class, Function, Module, Scope, module_of
 from dbpool_lint.facts.urls import Urls, urls
 from dbpool_lint.facts.values import UNKNOWN, External, Kinded, Literal, Values
 from dbpool_lint.fixing.recipes import AddDictItems, AddKeywords, Recipe, ReplaceValue, Spot
@@ -131,7 +131,7 @@ def _for_call(reader: Reader, made: Creation, argument: Argument, name: str, cod
 
 def _into_dict(table: Table, module: Module, name: str, code: str) -> Iterator[Recipe]:
     """Add an item where all options come from one dict that stands in the module."""
-    if len(table.displays) == 1 and _module(table.displays[0][1]) is module:
+    if len(table.displays) == 1 and module_of(table.displays[0][1]) is module:
         fact, scope = table.displays[0]
         yield AddDictItems(Spot(statement_of(fact, scope), fact.at), ((f'"{name}"', code),))
 
@@ -139,18 +139,14 @@ def _into_dict(table: Table, module: Module, name: str, code: str) -> Iterator[R
 def _replacing(module: Module, argument: Argument, code: str) -> Iterator[Recipe]:
     if len(argument.places) == 1:
         fact, scope = argument.places[0]
-        if isinstance(fact, facts.Const) and _module(scope) is module:
+        if isinstance(fact, facts.Const) and module_of(scope) is module:
             yield ReplaceValue(Spot(statement_of(fact, scope), fact.at), code)
-
-
-def _module(scope: Scope) -> Module:
-    return scope if isinstance(scope, Module) else scope.module
 
 
 def _middleware(reader: Reader) -> Iterator[Site]:
     """`app.add_middleware(DBSessionMiddleware, db_url=…, engine_args={…})` makes an engine of its own."""
     for call, scope in all_calls(reader.evaluator):
-        if _module(scope).context is not facts.Context.APPLICATION:
+        if module_of(scope).context is not facts.Context.APPLICATION:
             continue
         asked = (*reader.evaluator.values(call.func, scope), *_first(reader, call, scope))
         if not any(isinstance(v, External) and v.name in MIDDLEWARE for v in asked):
@@ -178,10 +174,10 @@ def _of_middleware(reader: Reader, call: facts.Call, scope: Scope, spot: Spot, f
             return ()
         argument = option(name)
         if argument.places:
-            return tuple(_replacing(_module(scope), argument, code))
-        return tuple(_into_dict(reader.table(*given.places[0]), _module(scope), name, code))
+            return tuple(_replacing(module_of(scope), argument, code))
+        return tuple(_into_dict(reader.table(*given.places[0]), module_of(scope), name, code))
 
-    return Site(_module(scope), spot, "DBSessionMiddleware", found, option, recipes)
+    return Site(module_of(scope), spot, "DBSessionMiddleware", found, option, recipes)
 
 
 def _in_dict(reader: Reader, places: tuple[Place, ...], name: str) -> Argument:
@@ -223,16 +219,16 @@ def _flask(reader: Reader) -> Iterator[Site]:
         return
     for setting in given:
         place = (setting.fact, setting.scope)
-        yield from _dict_site(reader, _module(setting.scope), setting.spot, _OPTIONS, (place,), found)
+        yield from _dict_site(reader, module_of(setting.scope), setting.spot, _OPTIONS, (place,), found)
     for call, scope, argument in extension:
         spot = Spot(statement_of(call, scope), call.at)
-        yield from _dict_site(reader, _module(scope), spot, "SQLAlchemy", argument.places, found)
+        yield from _dict_site(reader, module_of(scope), spot, "SQLAlchemy", argument.places, found)
     if given or any(not argument.absent for _, _, argument in extension):
         return
     for setting in uris:
         found = urls(reader, ((setting.fact, setting.scope),))
         if not found.only_sqlite and walking.literal(setting.fact) is not None:
-            yield Site(_module(setting.scope), setting.spot, _URI, found, _legacy(setting.scope), _no_recipe)
+            yield Site(module_of(setting.scope), setting.spot, _URI, found, _legacy(setting.scope), _no_recipe)
 
 
 def _legacy(scope: Scope) -> Callable[[str], Argument]:
@@ -254,7 +250,7 @@ def _extension_options(reader: Reader) -> Iterator[tuple[facts.Call, Scope, Argu
     for call, scope in all_calls(reader.evaluator):
         values = reader.evaluator.values(call, scope)
         made = any(isinstance(v, Kinded) and v.kind is Kind.FLASK_SQLALCHEMY and v.fresh for v in values)
-        if made and _module(scope).context is facts.Context.APPLICATION:
+        if made and module_of(scope).context is facts.Context.APPLICATION:
             yield call, scope, reader.argument(call, scope, "engine_options")
 
 

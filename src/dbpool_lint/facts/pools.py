@@ -11,7 +11,7 @@ from dbpool_lint.facts import walking
 from dbpool_lint.facts.arguments import Argument, Reader, all_calls
 from dbpool_lint.facts.evaluate import Evaluator
 from dbpool_lint.facts.leases import is_only_used
-from dbpool_lint.facts.project import Class, Function, Module, Scope
+from dbpool_lint.facts.project import Class, Function, Module, Scope, module_of
 from dbpool_lint.facts.urls import Urls, urls
 from dbpool_lint.facts.values import External, Type
 from dbpool_lint.fixing.recipes import Spot
@@ -33,7 +33,14 @@ class Creation:
 
     @property
     def module(self) -> Module:
-        return self.scope if isinstance(self.scope, Module) else self.scope.module
+        return module_of(self.scope)
+
+    @property
+    def around(self) -> tuple[facts.Stmt, ...]:
+        """The statements that the call stands among: the body of its function or class, or those of the module."""
+        if isinstance(self.scope, Module):
+            return tuple(statement for piece in self.scope.pieces.values() for statement in piece.body)
+        return self.scope.node.body
 
     @property
     def function(self) -> Function | None:
@@ -117,8 +124,7 @@ def _is_named_so(made: Creation) -> bool:
 
 
 def _in_sqlite_branch(made: Creation) -> bool:
-    body = made.scope.node.body if not isinstance(made.scope, Module) else tuple(s for _, s in made.scope.body())
-    for statement in walking.statements(body):
+    for statement in walking.statements(made.around):
         if isinstance(statement, facts.If):
             inside = any(f is made.call for s in (statement.body,) for f in walking.within(s))
             other = any(f is made.call for s in (statement.orelse,) for f in walking.within(s))
@@ -154,8 +160,7 @@ def _mentions_sqlite(test: facts.Expr) -> bool:
 
 def is_used_once(made: Creation) -> bool:
     """Whether nothing ever connects: only the dialect of the engine is asked for, or it is a mock."""
-    body = made.scope.node.body if not isinstance(made.scope, Module) else tuple(s for _, s in made.scope.body())
-    around = walking.parents(body)
+    around = walking.parents(made.around)
     parent = around.get(id(made.call))
     if isinstance(parent, facts.Attr) and parent.name in ("dialect", "url", "dispose"):
         return True
@@ -192,8 +197,7 @@ def is_for_tests(reader: Reader, made: Creation) -> bool:
 
 def is_second_try(reader: Reader, made: Creation) -> bool:
     """Whether it stands where pool options were refused, as SQLite's pools do: `except TypeError`."""
-    body = made.scope.node.body if not isinstance(made.scope, Module) else tuple(s for _, s in made.scope.body())
-    tries = (statement for statement in walking.statements(body) if isinstance(statement, facts.Try))
+    tries = (statement for statement in walking.statements(made.around) if isinstance(statement, facts.Try))
     return any(
         fact is made.call
         for statement in tries
@@ -264,8 +268,7 @@ def is_disposed_here(made: Creation) -> bool:
 
 def is_entered(made: Creation) -> bool:
     """Whether the pool is its own context manager, closed at the end of the block."""
-    body = made.scope.node.body if not isinstance(made.scope, Module) else tuple(s for _, s in made.scope.body())
-    withs = (statement for statement in walking.statements(body) if isinstance(statement, facts.With))
+    withs = (statement for statement in walking.statements(made.around) if isinstance(statement, facts.With))
     return any(walking.awaited(item.value) is made.call for statement in withs for item in statement.items)
 
 

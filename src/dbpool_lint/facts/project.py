@@ -110,6 +110,11 @@ class Module:
 Scope = Function | Class | Module
 
 
+def module_of(scope: Scope) -> Module:
+    """The module that a scope stands in, or is."""
+    return scope if isinstance(scope, Module) else scope.module
+
+
 @dataclass(eq=False, slots=True)
 class Project:
     """Everything that was read, linked by names. `modules` holds the sliced ones; `names` knows all outlines."""
@@ -208,12 +213,8 @@ class _Builder:
         for node in walking.statements(function.node.body):
             if isinstance(node, facts.Assign):
                 for target in node.targets:
-                    if isinstance(target, facts.Attr) and _is_name(target.base, first):
+                    if isinstance(target, facts.Attr) and walking.is_name(target.base, first):
                         owner.stored.setdefault(target.name, []).append((function, node.value))
-
-
-def _is_name(fact: facts.Expr, name: str) -> bool:
-    return isinstance(fact, facts.Name) and fact.id == name
 
 
 def _bounds(node: facts.Stmt, statement: int) -> Iterator[tuple[str, Bound]]:

@@ -125,6 +125,11 @@ def parents(roots: Iterable[Fact]) -> dict[int, Fact]:
     return around
 
 
+def is_name(fact: Fact, name: str) -> bool:
+    """Whether a fact is that very name."""
+    return isinstance(fact, facts.Name) and fact.id == name
+
+
 def awaited(fact: facts.Expr) -> facts.Expr:
     """What stands behind `await`s."""
     while isinstance(fact, facts.Await):
