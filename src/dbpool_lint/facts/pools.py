@@ -257,13 +257,23 @@ def _stays(evaluator: Evaluator, use: facts.Name, around: dict[int, walking.Fact
 
 
 def is_disposed_here(made: Creation) -> bool:
-    """Whether the function that makes an engine disposes it again: one use, then gone."""
+    """Whether the function that makes an engine disposes that engine again: one use, then gone."""
     if made.function is None or made.function.node.generator:
         return False
-    for fact in made.function.body:
-        if isinstance(fact, facts.Call) and isinstance(fact.func, facts.Attr) and fact.func.name == "dispose":
-            return True
-    return False
+    assigned = (fact for fact in made.function.body if isinstance(fact, facts.Assign))
+    held = [
+        chain
+        for fact in assigned
+        if walking.awaited(fact.value) is made.call
+        for target in fact.targets
+        if (chain := walking.chain(target))
+    ]
+    disposed = [
+        chain
+        for fact in made.function.body
+        if isinstance(fact, facts.Call) and (chain := walking.chain(fact.func)) and chain[-1] == "dispose"
+    ]
+    return any(one[: len(kept)] == kept for one in disposed for kept in held)
 
 
 def is_entered(made: Creation) -> bool:
