@@ -68,6 +68,17 @@ def test_the_command_line_reports_the_same(application: Path, copy: Path) -> Non
 
 
 @each_application
+def test_the_report_is_the_same_whatever_the_order_of_sets(
+    application: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = set()
+    for seed in ("1", "2", "3"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        reports.add(_run(copy, "dbpool_lint", "--output-format", "json", "."))
+    assert len(reports) == 1
+
+
+@each_application
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_flake8_reports_the_same(application: Path, copy: Path, tmp_path: Path, jobs: str) -> None:
     config = _flake8_config(tmp_path)

@@ -22,7 +22,7 @@ _WITH_METHODS: dict[tuple[Kind, str], Kind] = {
 def entered(evaluator: Evaluates, fact: facts.Expr, scope: Scope) -> Values:
     """What `with fact as x` binds."""
     if isinstance(fact, facts.Call) and isinstance(fact.func, facts.Attr):
-        pairs = ((kind, fact.func.name) for kind in kinds(evaluator.values(fact.func.base, scope)))
+        pairs = ((kind, fact.func.name) for kind in sorted(kinds(evaluator.values(fact.func.base, scope))))
         made = [_WITH_METHODS[pair] for pair in pairs if pair in _WITH_METHODS]
         if made:
             return tuple(Kinded(kind) for kind in made)

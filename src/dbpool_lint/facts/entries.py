@@ -82,7 +82,7 @@ def is_app(evaluator: Evaluator, value: Value) -> bool:
 
 
 def _views(evaluator: Evaluator, cls: Class) -> Iterator[Entry]:
-    for base in outside_bases(evaluator, cls):
+    for base in sorted(outside_bases(evaluator, cls)):
         if base in frameworks.HANDLER_CLASSES:
             names = frameworks.HANDLER_CLASSES[base] or frameworks.HTTP_METHODS
             for name, method in cls.methods.items():

@@ -302,7 +302,7 @@ class Evaluator:
         return found or _NOTHING
 
     def _method(self, fact: facts.Call, func: facts.Attr, scope: Scope) -> Values:
-        made = (METHODS.get((kind, func.name)) for kind in kinds(self.values(func.base, scope)))
+        made = (METHODS.get((kind, func.name)) for kind in sorted(kinds(self.values(func.base, scope))))
         return tuple(Kinded(kind, fresh=True) for kind in made if kind)
 
     def called(self, value: object, fact: facts.Call, scope: Scope) -> Values:

@@ -70,7 +70,7 @@ class Slicer:
         inner = {binding.local: binding for binding in statement.inner}
         found: dict[Defined, None] = {}
         takes = any(call.rpartition(".")[2] in TAKING for call in statement.calls)
-        for mention in statement.mentions:
+        for mention in sorted(statement.mentions):  # the order of a set changes from run to run
             first = mention.partition(".")[0]
             if mention in FLASK_KEYS or mention.rpartition(".")[2] in FLASK_KEYS:
                 self._seeds[piece] = True
