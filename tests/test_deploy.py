@@ -23,11 +23,17 @@ FILES = (
     "docker-compose.prod.yml",
     "requirements.txt",
     "requirements-dev.txt",
+    "requirements/prod.in",
+    "constraints.txt",
+    "environment.yml",
     "pyproject.toml",
     "poetry.lock",
     "uv.lock",
+    "pdm.lock",
+    "Pipfile",
     "Pipfile.lock",
     "setup.cfg",
+    "setup.py",
 )
 
 
@@ -385,7 +391,12 @@ requests = "2.0"
     ]
 
 
-@pytest.mark.parametrize("name", ["poetry.lock", "uv.lock"])
+def test_a_setup_script_is_read_without_running_it() -> None:
+    text = "setup(install_requires=['requests', \"sqlalchemy[asyncio]>=1.4,<2\"])  # don't\nraise SystemExit\n"
+    assert _required("setup.py", text) == [("sqlalchemy", (1, 4), False)]
+
+
+@pytest.mark.parametrize("name", ["poetry.lock", "uv.lock", "pdm.lock"])
 def test_lock_files_pin_packages(name: str) -> None:
     text = (
         '[[package]]\nname = "Asyncpg"\nversion = "0.30.0"\n\n[[package]]\nname = "x"\nversion = "9"\nversion = "8"\n'

@@ -271,17 +271,25 @@ DEPLOYMENT = (
     ".env",
     ".env.production",
     ".envrc",
+    "Pipfile",
     "Pipfile.lock",
     "compose.override.yml",
     "compose.yaml",
+    "constraints.txt",
     "db.env",
     "deploy/docker-compose.prod.yml",
     "deploy/pgbouncer.ini",
+    "dev-requirements.txt",
+    "environment.yml",
+    "pdm.lock",
     "poetry.lock",
     "pyproject.toml",
     "requirements-dev.txt",
+    "requirements.in",
     "requirements.txt",
+    "requirements/prod.txt",
     "setup.cfg",
+    "setup.py",
     "uv.lock",
 )
 
@@ -291,7 +299,10 @@ def test_deployment_files_are_found(project: Project) -> None:
         "compose.py",
         "my.environment.yml",
         "environment",
-        "requirements.in",
+        "requirements.md",
+        "requirements/a/b.txt",
+        "requirement/a.txt",
+        "setup.pyi",
         "pgbouncer.ini.j2",
         "x.cfg",
         ".environment",
@@ -306,9 +317,13 @@ def test_of_ignored_deployment_files_only_env_files_are_read(project: Project) -
 
 def test_excluded_deployment_files_are_not_read(project: Project) -> None:
     assert deployment(project(empty(*DEPLOYMENT)), exclude=(".env*", "deploy", "*.lock", "*.txt", "compose*")) == [
+        "Pipfile",
         "db.env",
+        "environment.yml",
         "pyproject.toml",
+        "requirements.in",
         "setup.cfg",
+        "setup.py",
     ]
 
 

@@ -27,6 +27,19 @@ class Pooler:
 
 
 @dataclass(frozen=True, slots=True)
+class IdleLimit:
+    """The seconds after which a database server closes a connection that lies idle, by one of its settings.
+
+    `key` is `wait_timeout` (MySQL, MariaDB) or `idle_session_timeout` (PostgreSQL).
+    """
+
+    name: str
+    line: int
+    key: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class EnvValue:
     """A variable of an `.env` file; passwords in URLs are left out."""
 
@@ -36,14 +49,27 @@ class EnvValue:
     line: int
 
 
+Version = tuple[int, ...]
+"""The numbers of a version; () where there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A package that the project pins or bounds: the lowest version it admits, as numbers; () where there is none."""
+    """A package that the project pins or bounds: the lowest version it admits, and the first that is too new.
+
+    `name` is the file that says so. `exact` where it admits a single version.
+    """
 
     package: str
-    lowest: tuple[int, ...]
+    lowest: Version
     exact: bool
     name: str
+    below: Version = ()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a lock file says so, which is what is installed."""
+        return self.name.endswith(".lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +79,7 @@ class DeploymentFacts:
     poolers: tuple[Pooler, ...] = ()
     environment: tuple[EnvValue, ...] = ()
     requirements: tuple[Requirement, ...] = field(default=())
+    idle_limits: tuple[IdleLimit, ...] = ()
 
     def variable(self, key: str) -> tuple[str, ...]:
         """The values that `.env` files give to an environment variable."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from dbpool_lint.deploy import compose, dotenv, pgbouncer, requirements
-from dbpool_lint.deploy.model import DeploymentFacts, EnvValue, Pooler, Requirement
+from dbpool_lint.deploy import compose, dotenv, pgbouncer, requirements, servers
+from dbpool_lint.deploy.model import DeploymentFacts, EnvValue, IdleLimit, Pooler, Requirement
 from dbpool_lint.model import Problem, Source
 
 _COMPOSE = re.compile(r"^(?:docker-)?compose.*\.ya?ml$")
-_REQUIREMENTS = re.compile(r"^(?:requirements.*\.txt|pyproject\.toml|poetry\.lock|uv\.lock|Pipfile\.lock|setup\.cfg)$")
 
 
 def deployment(sources: Iterable[Source]) -> tuple[DeploymentFacts, tuple[Problem, ...]]:
@@ -20,11 +19,12 @@ def deployment(sources: Iterable[Source]) -> tuple[DeploymentFacts, tuple[Proble
         tuple(item for item in found if isinstance(item, Pooler)),
         tuple(item for item in found if isinstance(item, EnvValue)),
         tuple(item for item in found if isinstance(item, Requirement)),
+        tuple(item for item in found if isinstance(item, IdleLimit)),
     )
     return facts, tuple(item for item in found if isinstance(item, Problem))
 
 
-def _read(source: Source) -> Iterator[Pooler | EnvValue | Requirement | Problem]:
+def _read(source: Source) -> Iterator[Pooler | EnvValue | Requirement | IdleLimit | Problem]:
     base = source.name.rpartition("/")[2]
     if base == "pgbouncer.ini":
         yield from pgbouncer.read(source)
@@ -32,5 +32,8 @@ def _read(source: Source) -> Iterator[Pooler | EnvValue | Requirement | Problem]
         yield from dotenv.read(source)
     elif _COMPOSE.match(base):
         yield from compose.read(source)
-    elif _REQUIREMENTS.match(base):
+        yield from servers.started(source)
+    elif servers.reads(source.name):
+        yield from servers.read(source)
+    elif requirements.reads(source.name):
         yield from requirements.read(source)

@@ -21,9 +21,11 @@ from dbpool_lint.model import Problem
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 _ENVIRONMENT = re.compile(r".*\.env(?:rc|[._-].*)?")
 _DEPLOYMENT = re.compile(
-    r"pgbouncer\.ini|(?:docker-)?compose.*\.y.*ml|requirements.*\.txt|pyproject\.toml|poetry\.lock|uv\.lock"
-    r"|Pipfile\.lock|setup\.cfg"
+    r"pgbouncer\.ini|(?:docker-)?compose.*\.y.*ml|.*requirements.*\.(?:txt|in)|constraints.*\.txt|pyproject\.toml"
+    r"|(?:poetry|uv|pdm)\.lock|Pipfile(?:\.lock)?|setup\.cfg|(?:conda-)?env(?:ironment)?.*\.ya?ml"
+    r"|my\.cnf|.*(?:mysql|mariadb).*\.cnf|postgres.*\.conf"
 )
+_REQUIREMENTS = re.compile(r"(?:.*/)?requirements/[^/]+\.(?:txt|in)")
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
 
 
@@ -260,10 +262,12 @@ class _Walk:
         elif entry.name.endswith(".py"):
             if self._is_open(folder, entry.name, rules):
                 self._take_python(entry, folder + entry.name)
+                if entry.name == "setup.py":
+                    self._take_deployment(entry, folder + entry.name)
         elif _ENVIRONMENT.fullmatch(entry.name):
             if self._is_open(folder, entry.name, ()):
                 self._take_deployment(entry, folder + entry.name)
-        elif _DEPLOYMENT.fullmatch(entry.name) and self._is_open(folder, entry.name, rules):
+        elif _says_something(folder, entry.name) and self._is_open(folder, entry.name, rules):
             self._take_deployment(entry, folder + entry.name)
 
     def _is_open(self, folder: str, last: str, rules: Iterable[_Rules]) -> bool:
@@ -279,6 +283,10 @@ class _Walk:
         inside = not entry.is_symlink() or Path(os.path.realpath(entry.path)).is_relative_to(self._real)
         if inside and entry.is_file():
             self._deployment.add(name)
+
+
+def _says_something(folder: str, name: str) -> bool:
+    return bool(_DEPLOYMENT.fullmatch(name) or _REQUIREMENTS.fullmatch(folder + name))
 
 
 def _places(name: str, start: int = 0) -> Iterator[tuple[str, str]]:
