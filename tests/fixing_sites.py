@@ -18,8 +18,8 @@ from dbpool_lint.sources.syntax import preorder
 Make = Callable[[Spot], Recipe]
 
 
-def site_of(text: str) -> Site:
-    source = Source(Path("app.py"), "app.py", text)
+def site_of(text: str, name: str = "app.py") -> Site:
+    source = Source(Path(name), name, text)
     found = outline(source)
     assert isinstance(found, Outline), found
     return Site(source, found)
@@ -41,17 +41,19 @@ def spot_of(site: Site, code: str, kind: type[cst.CSTNode] = cst.Call, skip: int
 
 
 def edits_of(
-    text: str, make: Make, code: str, kind: type[cst.CSTNode] = cst.Call, skip: int = 0
+    text: str, make: Make, code: str, kind: type[cst.CSTNode] = cst.Call, skip: int = 0, name: str = "app.py"
 ) -> tuple[Edit, ...] | None:
-    site = site_of(text)
+    site = site_of(text, name)
     spot = spot_of(site, code, kind, skip)
     assert spot, f"no {kind.__name__} begins with {code!r}"
     return rewrite(make(spot), site)
 
 
-def fixed(text: str, make: Make, code: str, kind: type[cst.CSTNode] = cst.Call, skip: int = 0) -> str | None:
+def fixed(
+    text: str, make: Make, code: str, kind: type[cst.CSTNode] = cst.Call, skip: int = 0, name: str = "app.py"
+) -> str | None:
     """The text afterwards, `None` where the recipe is refused. It parses, and no comment is lost."""
-    edits = edits_of(text, make, code, kind, skip)
+    edits = edits_of(text, make, code, kind, skip, name)
     if edits is None:
         return None
     new = applied(text, edits)

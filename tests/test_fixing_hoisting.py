@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import libcst as cst
 import pytest
-from fixing_sites import edits_of, fixed
+from fixing_sites import edits_of, fixed, spot_of
 from trial import applied
 
 from dbpool_lint.fixing.recipes import HoistToModule, Recipe, Spot
+from dbpool_lint.fixing.rewrite import rewrite
+from dbpool_lint.fixing.site import Site
+from dbpool_lint.model import Source
+from dbpool_lint.sources.outline import Outline, Statement
 
 HEAD = "from sqlalchemy import create_engine\n\nURL = 'x'\n\n\n"
 CALL = "create_engine(URL)"
@@ -107,6 +113,127 @@ def test_a_variable_that_is_more_than_the_pool_is_refused(text: str) -> None:
     assert hoisted(text) is None
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "self._engine = create_engine(URL)",
+        "app.state.engine = create_engine(URL)",
+        "engines[URL] = create_engine(URL)",
+        "self.engine: Engine = create_engine(URL)",
+        "engine = self.engine = create_engine(URL)",
+        "engine, self.url = create_engine(URL), URL",
+    ],
+)
+def test_a_pool_that_is_kept_in_an_object_is_refused(line: str) -> None:
+    assert hoisted(f"class A:\n    def f(self):\n        {line}\n") is None
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "engine = create_engine(URL)\n    try:\n        yield engine\n    finally:\n        engine.dispose()\n",
+        "engine = create_engine(URL)\n    yield engine\n    engine.dispose()\n",
+        "engine = create_engine(URL)\n    app.x = 1\n    yield\n    await engine.dispose()\n",
+    ],
+)
+def test_a_generator_that_disposes_of_its_pool_is_refused(lines: str) -> None:
+    assert hoisted(f"async def f(app):\n    {lines}") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a = b = create_engine(URL)",
+        "a, b = create_engine(URL), 1",
+        "a = create_engine(URL).execution_options(x=1)",
+        "x = [a := create_engine(URL)]",
+    ],
+)
+def test_a_pool_that_is_disposed_of_under_another_name_is_refused(line: str) -> None:
+    assert hoisted(f"def f():\n    {line}\n    a.dispose()\n", CALL) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f():\n    return create_engine(URL)\n\n\ndef g():\n    e = f()\n    e.dispose()\n",
+        "def f():\n    engine = create_engine(URL)\n    return engine\n\n\ndef g():\n    f().dispose()\n",
+        "class A:\n    def f(self):\n        return create_engine(URL)\n    def g(self):\n        self.f().dispose()\n",
+    ],
+)
+def test_a_pool_that_a_caller_disposes_of_is_refused(text: str) -> None:
+    assert hoisted(text) is None
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "if URL:\n        return create_engine(URL)\n",
+        "if not URL:\n        return None\n    return create_engine(URL)\n",
+        "if URL is None:\n        log()\n        raise ValueError\n    engine = create_engine(URL)\n    x(engine)\n",
+        "return create_engine(URL) if URL else None\n",
+        "return URL and create_engine(URL)\n",
+        "if x:\n        pass\n    elif URL:\n        engine = create_engine(URL)\n",
+        "if not URL:\n        raise ValueError\n    else:\n        engine = create_engine(URL)\n",
+        "while URL:\n        x(create_engine(URL))\n",
+        "assert URL\n    return create_engine(URL)\n",
+        "if x:\n        if not URL: return\n        return create_engine(URL)\n",
+    ],
+)
+def test_a_pool_that_is_made_only_when_its_arguments_are_right_is_refused(lines: str) -> None:
+    assert hoisted(f"def f(x):\n    {lines}") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "URL.set_main_option('a', 1)",
+        "URL.x['a'] = 1",
+        "URL.x += 1",
+        "load_dotenv()",
+        "dotenv.load_dotenv('.env')",
+        "if x:\n        URL['a'] = 1",
+        "with x:\n        y(); URL.update(a=1)",
+    ],
+)
+def test_a_pool_whose_arguments_the_function_prepares_is_refused(line: str) -> None:
+    assert hoisted(f"def f(x):\n    {line}\n    engine = create_engine(URL['a'])\n") is None
+
+
+@pytest.mark.parametrize("line", ["log('a', URL)", "x.y = URL", "y = URL.x()", "x[URL] = 1", "x.load(URL)"])
+def test_what_only_reads_the_arguments_does_not_matter(line: str) -> None:
+    assert hoisted(f"def f(x):\n    {line}\n    return create_engine(URL)\n", CALL) == (
+        f"_engine = create_engine(URL)\n\n\ndef f(x):\n    {line}\n    return _engine\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if x:\n    def f():\n        return create_engine(URL)\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    def f():\n        return create_engine(URL)\n",
+        "try:\n    def f():\n        return create_engine(URL)\nexcept E:\n    pass\n",
+    ],
+)
+def test_a_function_that_may_not_be_there_is_refused(text: str) -> None:
+    assert hoisted(text) is None
+
+
+@pytest.mark.parametrize("later", ["URL = 'y'", "from x import URL", "if x:\n    URL = 1", "for URL in x: pass"])
+def test_an_argument_that_means_something_else_further_down_is_refused(later: str) -> None:
+    assert hoisted(f"def f():\n    return create_engine(URL)\n\n\n{later}\n") is None
+
+
+def test_a_file_that_is_known_as_one_piece_only_is_refused() -> None:
+    text = HEAD + "def f():\n    return create_engine(URL)\n"
+    source = Source(Path("app.py"), "app.py", text)
+    whole = Outline("app.py", (Statement(1, text.count("\n"), 0, len(text), ("URL", "f"), frozenset(), ()),))
+    site = Site(source, whole)
+    spot = spot_of(site, CALL)
+    assert spot
+    assert rewrite(up(spot), site) is None
+
+
 def test_a_new_name_that_is_taken_is_refused() -> None:
     assert hoisted("_engine = 1\n\n\ndef f():\n    return create_engine(URL)\n") is None
     assert hoisted("def f(_engine):\n    return create_engine(URL)\n") is None
@@ -176,6 +303,43 @@ def test_factories_that_follow_go_along() -> None:
     )
 
 
+ORM = HEAD.replace("\n\n", "\nfrom sqlalchemy.orm import scoped_session, sessionmaker\n\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("Session = sessionmaker(bind=engine)", "Session"),
+        ("Session = sessionmaker(\n        engine,  # one\n    )", "Session"),
+        ("Session = scoped_session(sessionmaker(bind=engine))", "Session"),
+        ("Session: object = sessionmaker(engine)", "Session"),
+    ],
+)
+def test_a_factory_further_down_goes_along_with_the_comments_right_above(line: str, name: str) -> None:
+    text = (
+        "def f():\n    '''Doc.'''\n    # stays\n\n    # the engine\n    engine = create_engine(URL)\n"
+        f"    x(engine)  # tables\n\n    # the\n    # sessions\n    {line}\n    y = 1\n    return {name}()\n"
+    )
+    moved = line.replace("\n    ", "\n")
+    assert hoisted(text, head=ORM) == (
+        f"# the engine\nengine = create_engine(URL)\n# the\n# sessions\n{moved}\n\n\n"
+        f"def f():\n    '''Doc.'''\n    # stays\n\n    x(engine)  # tables\n\n    y = 1\n    return {name}()\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "x()\n    if x:\n        Session = sessionmaker(engine)\n",
+        "x()\n    Session: Unknown = sessionmaker(engine)\n",
+        "def g():\n        return Session\n    Session = sessionmaker(engine)\n    del Session\n",
+    ],
+)
+def test_a_factory_that_is_not_always_there_stays(lines: str) -> None:
+    text = f"def f():\n    engine = create_engine(URL)\n    {lines}"
+    assert hoisted(text, head=ORM) == f"engine = create_engine(URL)\n\n\ndef f():\n    {lines}"
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -234,6 +398,7 @@ def test_a_function_that_did_nothing_else_says_pass() -> None:
             "try:\n        x(engine)\n    finally:\n        y()\n",
         ),
         ("if x(engine):\n        engine.dispose()\n", "if x(engine):\n        pass\n"),
+        ("try:\n        x(engine)\n\n    finally:\n        engine.dispose()\n\n    y()\n", "x(engine)\n\n    y()\n"),
         (
             (
                 "try:\n        try:\n            x()\n        finally:\n"
@@ -264,7 +429,6 @@ def test_a_pool_made_in_the_try_goes_up_too() -> None:
     [
         ("return create_engine(URL)", "return _engine"),
         ("session = Session(create_engine(URL))", "session = Session(_engine)"),
-        ("self.engine = create_engine(URL)", "self.engine = _engine"),
         ("with create_engine(URL).connect() as c: pass", "with _engine.connect() as c: pass"),
         ("engine = create_engine(URL).execution_options(a=1)", "engine = _engine.execution_options(a=1)"),
         ("a = b = create_engine(URL)", "a = b = _engine"),
@@ -305,6 +469,13 @@ def test_a_name_that_is_taken_gets_an_underscore(lines: str, expected: str | Non
 def test_a_name_that_is_taken_and_means_more_is_bound_to_the_new_one(lines: str) -> None:
     assert hoisted(f"def f():\n    max = create_engine(URL)\n{lines}") == (
         f"_engine = create_engine(URL)\n\n\ndef f():\n    max = _engine\n{lines}"
+    )
+
+
+def test_a_function_named_like_its_variable_keeps_its_name() -> None:
+    text = "@deco(engine)\ndef engine(x=engine):\n    engine = create_engine(URL)\n    return engine\n"
+    assert hoisted(text) == (
+        "_engine = create_engine(URL)\n\n\n@deco(engine)\ndef engine(x=engine):\n    return _engine\n"
     )
 
 

@@ -168,6 +168,38 @@ def test_an_argument_alone_on_its_line_is_indented_as_the_file_is(text: str, exp
     assert fixed(text, ping, "f(") == expected.replace("K", "pool_pre_ping=True")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("@f(url)\ndef g(): pass\n", "@f(url, K)\ndef g(): pass\n"),
+        ("make = partial(f, url)\n", "make = partial(f, url, K)\n"),
+        ("make = partial(\n    f,\n    **options\n)\n", "make = partial(\n    f,\n    K,\n    **options\n)\n"),
+        ("f(g(a, (b)), h(c)[0])\n", "f(g(a, (b)), h(c)[0], K)\n"),
+        ("f(\n    'x'\n    'y'\n)\n", "f(\n    'x'\n    'y',\n    K\n)\n"),
+        (
+            "f(\n    (\n        'x'  # one\n    )  # two\n)\n",
+            "f(\n    (\n        'x'  # one\n    ),  # two\n    K\n)\n",
+        ),
+        ("f(lambda x: x)\n", "f(lambda x: x, K)\n"),
+        ("f(a if b else c)\n", "f(a if b else c, K)\n"),
+        ("f(*a, *b)\n", "f(*a, *b, K)\n"),
+        ("f(url, **a, **b)\n", "f(url, K, **a, **b)\n"),
+        ("f(\n    a,\n    *b\n    # last\n)\n", "f(\n    a,\n    *b,\n    K\n    # last\n)\n"),
+        ("x = (\n    f(url)\n    .y\n)\n", "x = (\n    f(url, K)\n    .y\n)\n"),
+        ("f(url, a=1)  # noqa\n", "f(url, a=1, K)  # noqa\n"),
+        ("f(\\\n    url)\n", "f(\\\n    url,\n    K)\n"),
+    ],
+)
+def test_a_keyword_finds_its_place_in_calls_of_all_kinds(text: str, expected: str) -> None:
+    code = "partial(" if "partial(" in text else "f(url)" if ".y" in text else "f("
+    assert fixed(text, ping, code) == expected.replace("K", "pool_pre_ping=True")
+
+
+def test_a_long_line_stays_one_line() -> None:
+    url = "postgresql+psycopg2://" + "x" * 80
+    assert call(f"f('{url}', echo=True)\n") == f"f('{url}', echo=True, pool_pre_ping=True)\n"
+
+
 def test_several_keywords_come_in_their_order() -> None:
     assert call("f(url)\n", both) == "f(url, pool_pre_ping=True, pool_recycle=1800)\n"
     assert call("f(pool_recycle=1)\n", both) == "f(pool_recycle=1800, pool_pre_ping=True)\n"

@@ -8,12 +8,23 @@ import tokenize
 from collections.abc import Callable
 from itertools import count, takewhile
 
+import libcst as cst
 from fixing_sites import site_of, spot_of
 from hypothesis import given
 from hypothesis import strategies as st
 from trial import applied, comments
 
-from dbpool_lint.fixing.recipes import AddKeywords, AwaitCall, HoistToModule, Recipe, Spot, WrapInWith
+from dbpool_lint.fixing.recipes import (
+    AddKeywords,
+    AwaitCall,
+    DisposeAfterYield,
+    HoistToModule,
+    Recipe,
+    RemoveStatement,
+    Spot,
+    WidenExcept,
+    WrapInWith,
+)
 from dbpool_lint.fixing.rewrite import rewrite
 
 Lines = list[str]
@@ -99,10 +110,10 @@ def without(words: list[str], *gone: str) -> list[str]:
     return sorted(word for word in words if word not in gone)
 
 
-def every(text: str, code: str, make: Callable[[Spot], Recipe]) -> list[str]:
+def every(text: str, code: str, make: Callable[[Spot], Recipe], kind: type[cst.CSTNode] = cst.Call) -> list[str]:
     """The texts after rewriting one after the other; each parses, and keeps all comments."""
     site = site_of(text)
-    spots = [spot for spot in takewhile(bool, (spot_of(site, code, skip=n) for n in count())) if spot]
+    spots = [spot for spot in takewhile(bool, (spot_of(site, code, kind, skip=n) for n in count())) if spot]
     found = []
     for spot in spots:
         edits = rewrite(make(spot), site)
@@ -170,3 +181,58 @@ def test_a_hoisted_pool_leaves_the_rest_where_it_was(text: str) -> None:
         assert compiles(new) or not compiles(text)
         tail = new.partition("# f")[2]
         assert tail.endswith(text[-len("after = 1") - 2 :])
+
+
+@st.composite
+def lifespans(draw: st.DrawFn) -> str:
+    """A module with one generator, its `yield` in the open, or below `with` or `try`, among other statements."""
+    before, after = draw(bodies), draw(bodies)
+    inner = ["yield", *after] if draw(st.booleans()) else ["yield  # serve"]
+    shapes = {
+        "plain": inner,
+        "with": ["with lock:", *(f"\t{line}" if line else line for line in inner)],
+        "finally": [*below("try:", inner), *below("finally:", draw(bodies))],
+        "except": [*below("try:  # t", inner), "except E:", "\traise", "\t# why"],
+    }
+    whole = [*before, *shapes[draw(st.sampled_from(sorted(shapes)))], *draw(st.sampled_from([[], after, ["# end"]]))]
+    lines = ["async def f(x):", *(f"\t{line}" if line else line for line in whole)]
+    lines = [line.rpartition("\0")[2] for line in lines]
+    text = "\n".join(["pool = 1", "", *lines, ""])
+    unit, end = draw(st.sampled_from(["\t", "  ", "    "])), draw(st.sampled_from(["\n", "\r\n"]))
+    return (draw(heads) + text).replace("\t", unit).replace("\n", end)
+
+
+@given(lifespans())
+def test_what_is_disposed_of_last_changes_nothing_else(text: str) -> None:
+    def make(spot: Spot) -> Recipe:
+        return DisposeAfterYield(spot, "await pool.dispose()")
+
+    for new in every(text, "async def f(", make, cst.FunctionDef):
+        gone = ("try", "finally", ":", "await", "pool", ".", "dispose", "(", ")")
+        assert without(tokens(new), *gone) == without(tokens(text), *gone)
+        assert tokens(new).count("dispose") == tokens(text).count("dispose") + 1
+        assert compiles(new) or not compiles(text)
+        assert every(new, "async def f(", make, cst.FunctionDef) == []
+
+
+@given(modules())
+def test_a_removed_statement_is_all_that_goes(text: str) -> None:
+    for new in every(text, "y = s.get()", RemoveStatement, cst.Assign):
+        gone = ("y", "=", "s", ".", "get", "(", ")", "pass")
+        assert without(tokens(new), *gone) == without(tokens(text), *gone)
+        assert tokens(new).count("get") == tokens(text).count("get") - 1
+
+
+@given(modules(), st.sampled_from(["", "import sqlalchemy\n", "from sqlalchemy import exc\n"]))
+def test_a_wider_clause_is_all_that_is_new(text: str, head: str) -> None:
+    def make(spot: Spot) -> Recipe:
+        return WidenExcept(spot, "sqlalchemy.exc", "TimeoutError", alias="Slow")
+
+    end = "\r\n" if "\r\n" in text else "\n"
+    text = (head + "try:\n    work()\nexcept (E,  # e\n  F): pass\nexcept G as g:\n    pass\n").replace(
+        "\n", end
+    ) + text
+    for new in every(text, "except", make, cst.ExceptHandler):
+        gone = ("Slow", "TimeoutError", "exc", "sqlalchemy", ".", ",", "(", ")", "from", "import", "as")
+        assert without(tokens(new), *gone) == without(tokens(text), *gone)
+        assert compiles(new) or not compiles(text)

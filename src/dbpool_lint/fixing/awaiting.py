@@ -5,8 +5,8 @@ from __future__ import annotations
 import libcst as cst
 
 from dbpool_lint.fixing import imports, scopes
-from dbpool_lint.fixing.keywords import exchanged
 from dbpool_lint.fixing.recipes import AwaitCall
+from dbpool_lint.fixing.replacing import exchanged
 from dbpool_lint.fixing.site import Refused, Site
 from dbpool_lint.model import Edit
 from dbpool_lint.sources.syntax import Places

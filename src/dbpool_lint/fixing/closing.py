@@ -48,7 +48,7 @@ def dissolve(lines: Lines, node: cst.Try) -> None:
     places, base = lines.places, lines.indentation(lines.places.span(node).line)
     body = node.body
     if node.handlers:
-        lines.drop(span_of(places, node.finalbody), base)
+        _drop_final(lines, span_of(places, node.finalbody), base)
         return
     if not isinstance(body, cst.IndentedBlock):
         raise Refused
@@ -57,7 +57,16 @@ def dissolve(lines: Lines, node: cst.Try) -> None:
     unit = lines.indentation(inner.start).removeprefix(base)
     lines.dedent(range(head.stop, final.start), base, unit)
     lines.drop(head, base)
-    lines.drop(final, base)
+    _drop_final(lines, final, base)
+
+
+def _drop_final(lines: Lines, numbers: range, base: str) -> None:
+    """Take `finally` away, and the gap before it where nothing is left of it."""
+    lines.drop(numbers, base)
+    before = numbers.start - 1
+    while not any(lines[number] for number in numbers) and not lines[before].strip():
+        lines[before] = ""
+        before -= 1
 
 
 def _behind_head(block: cst.IndentedBlock, first: range) -> int:

@@ -3,79 +3,134 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from dbpool_lint.fixing import scopes
-from dbpool_lint.fixing.site import Refused, Site, above, ends_line, newline
+from dbpool_lint.fixing.placing import Line, placed
+from dbpool_lint.fixing.site import Refused, Site
+from dbpool_lint.fixing.spelling import Spelling, spelling
 from dbpool_lint.model import Edit
 from dbpool_lint.sources.outline import Binding
 from dbpool_lint.sources.syntax import Places
 
-_HEAD = re.compile(r"(import|from)[ \t]+([\w.]+)")
-_FUTURE = re.compile(r"from[ \t]+__future__\b")
-_DOCSTRING = re.compile(r"[rRuU]?[\"']")
-_BLANK_LINE = re.compile(r"^[ \t\f]*\r?$", re.MULTILINE)
+# packages whose own `__init__` imports these modules, so that `import sqlalchemy` is enough for `sqlalchemy.exc`
+_WITH_THEIR_MODULES = {"sqlalchemy": frozenset({"engine", "exc", "pool", "sql", "types", "util"})}
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`module.name`; `whole` says that a new import shall be `import module` rather than `from module import name`."""
+    """`module.name`; `whole` says that a new import shall be `import module` rather than `from module import name`.
+
+    `module` may be a file of the project, by its path from the root. `alias` is what a new import calls the name.
+    """
 
     module: str
     name: str
-    whole: bool
+    whole: bool = False
+    alias: str = ""
 
-    @property
-    def line(self) -> str:
-        return f"import {self.module}" if self.whole else f"from {self.module} import {self.name}"
 
-    @property
-    def local(self) -> str:
-        return self.module.partition(".")[0] if self.whole else self.name
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """An import that is there and the code that it makes reach what is wanted."""
 
-    @property
-    def code(self) -> str:
-        return f"{self.module}.{self.name}" if self.whole else self.name
-
-    def through(self, binding: Binding) -> str | None:
-        """The code that reaches it by that import, if any does."""
-        if binding.module != self.module or binding.level or binding.typing_only:
-            return None
-        if not binding.name:
-            return f"{binding.local}.{self.name}"
-        return binding.local if binding.name == self.name else None
+    local: str
+    code: str
+    by_module: bool
 
 
 def reach(site: Site, statement: int, node: cst.CSTNode, wanted: Wanted) -> tuple[str, tuple[Edit, ...]]:
     """The code that means `wanted` at `node`, and the edits that import it where it is not. Raises `Refused`."""
-    places = site.places(statement)
-    local = _from_function(places, node, wanted)
-    if local:
-        return local, ()
+    spelled = spelling(site, wanted.module)
+    ways = ways_to(site, statement, node, wanted)
+    if ways:
+        return ways[0], ()
+    line = _line(spelled, wanted)
+    if line.local in scopes.hidden(site.places(statement), node) or not _is_free(site, spelled, wanted, line.local):
+        raise Refused
+    code = f"{spelled.dotted}.{wanted.name}" if wanted.whole else line.local
+    return code, placed(site, statement, line)
+
+
+def reached(
+    site: Site, statement: int, node: cst.CSTNode, code: str, pairs: Sequence[tuple[str, str]]
+) -> tuple[str, tuple[Edit, ...]]:
+    """`code` with the names of `(module, name)` pairs as this file reaches them at `node`, and what that imports."""
+    edits: list[Edit] = []
+    written: dict[str, str] = {}
+    for module, name in pairs:
+        if name in written:
+            raise Refused
+        written[name], added = reach(site, statement, node, Wanted(module, name))
+        edits.extend(added)
+    return _renamed(code, written), tuple(edits)
+
+
+def ways_to(site: Site, statement: int, node: cst.CSTNode, wanted: Wanted) -> tuple[str, ...]:
+    """All code that means `wanted` at `node` without another import, the nearest first."""
+    places, spelled = site.places(statement), spelling(site, wanted.module)
+    inner = tuple(_from_function(places, node, spelled, wanted))
     hidden = scopes.hidden(places, node)
     in_function = any(scopes.functions_around(places, node))
-    known = [
-        (not binding.name, code)
-        for index, binding, code in _existing(site, wanted)
-        if binding.local not in hidden and (in_function or index < statement)
+    outer = [
+        way
+        for index, way in _existing(site, spelled, wanted)
+        if way.local not in hidden and (in_function or index < statement)
     ]
-    if known:
-        return min(known, key=lambda found: found[0] is not wanted.whole)[1], ()
-    if wanted.local in hidden or not _is_free(site, wanted):
-        raise Refused
-    return wanted.code, (_new(site, statement, wanted),)
+    outer.sort(key=lambda way: (way.by_module is not wanted.whole, way.code.count(".")))
+    return tuple(dict.fromkeys([*inner, *(way.code for way in outer)]))
 
 
-def _existing(site: Site, wanted: Wanted) -> Iterator[tuple[int, Binding, str]]:
+def _line(spelled: Spelling, wanted: Wanted) -> Line:
+    if wanted.whole:
+        return Line(spelled.dotted, "", spelled.dotted.partition(".")[0])
+    return Line(spelled.dotted, wanted.name, wanted.alias or wanted.name)
+
+
+def _renamed(code: str, written: dict[str, str]) -> str:
+    """The statement or expression with these variables spelled otherwise."""
+    if all(name == other for name, other in written.items()):
+        return code
+    module = cst.parse_module(code)
+    names = {name for name, _ in scopes.variables(module)}
+    wrapped = cst.MetadataWrapper(module, unsafe_skip_copy=True).resolve(cst.metadata.PositionProvider)
+    spans = sorted((wrapped[name].start.column, name.value) for name in names if name.value in written)
+    for column, name in reversed(spans):
+        code = code[:column] + written[name] + code[column + len(name) :]
+    return code
+
+
+def _way(spelled: Spelling, wanted: Wanted, binding: Binding, text: str) -> _Way | None:
+    """The way that an import leads, where `text` is its statement."""
+    if binding.typing_only:
+        return None
+    if binding.name:
+        if spelled.is_module(binding.module, binding.level) and binding.name == wanted.name:
+            return _Way(binding.local, binding.local, by_module=False)
+        if spelled.is_inside(binding.module, binding.level, binding.name):
+            return _Way(binding.local, f"{binding.local}.{wanted.name}", by_module=False)
+        return None
+    for module in spelled.names(binding.module):
+        rest = module[len(binding.module) :].removeprefix(".")
+        if not rest or rest in _WITH_THEIR_MODULES.get(binding.module, ()) or _mentions(text, module):
+            code = ".".join(part for part in (binding.local, rest, wanted.name) if part)
+            return _Way(binding.local, code, by_module=True)
+    return None
+
+
+def _mentions(text: str, module: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(module)}(?!\w)(?!\s+as\b)", text) is not None
+
+
+def _existing(site: Site, spelled: Spelling, wanted: Wanted) -> Iterator[tuple[int, _Way]]:
     for index, statement in enumerate(site.statements):
-        for binding in statement.imports:
-            code = wanted.through(binding)
-            if code and site.is_import(index) and _means_one_thing(site, binding):
-                yield index, binding, code
+        for binding in statement.imports if site.is_import(index) else ():
+            way = _way(spelled, wanted, binding, site.text_of(index))
+            if way and _means_one_thing(site, binding):
+                yield index, way
 
 
 def _means_one_thing(site: Site, binding: Binding) -> bool:
@@ -84,42 +139,44 @@ def _means_one_thing(site: Site, binding: Binding) -> bool:
     return not site.is_defined(binding.local) and all(other == same for other in others)
 
 
-def _is_free(site: Site, wanted: Wanted) -> bool:
-    """May the module import it under its own name: is that bound by nothing else?"""
+def _is_free(site: Site, spelled: Spelling, wanted: Wanted, local: str) -> bool:
+    """May the module import it under that name: is that bound by nothing else?"""
     imported = all(
-        wanted.through(binding) or _is_for_checkers(wanted, binding) for _, binding in site.imports_of(wanted.local)
+        _way(spelled, wanted, binding, site.text_of(index)) or _is_for_checkers(spelled, wanted, binding)
+        for index, binding in site.imports_of(local)
     )
-    return imported and not site.is_defined(wanted.local)
+    return imported and not site.is_defined(local)
 
 
-def _is_for_checkers(wanted: Wanted, binding: Binding) -> bool:
-    return binding.typing_only and binding.module == wanted.module and binding.name in {"", wanted.name}
+def _is_for_checkers(spelled: Spelling, wanted: Wanted, binding: Binding) -> bool:
+    same = spelled.is_module(binding.module, binding.level)
+    return binding.typing_only and same and binding.name in {"", wanted.name}
 
 
-def _from_function(places: Places, node: cst.CSTNode, wanted: Wanted) -> str | None:
+def _from_function(places: Places, node: cst.CSTNode, spelled: Spelling, wanted: Wanted) -> Iterator[str]:
     """The code that reaches it by an import that the function itself makes further up."""
     shadowed: set[str] = set()
     for function in scopes.functions_around(places, node):
         names = scopes.bound(function)
-        for local, code in _imported_above(places, function, node, wanted):
-            if names[local] == 1 and local not in shadowed:
-                return code
+        for way in _imported_above(places, function, node, spelled, wanted):
+            if names[way.local] == 1 and way.local not in shadowed:
+                yield way.code
         shadowed.update(names)
-    return None
 
 
 def _imported_above(
-    places: Places, function: cst.FunctionDef | cst.Lambda, node: cst.CSTNode, wanted: Wanted
-) -> Iterator[tuple[str, str]]:
+    places: Places, function: cst.FunctionDef | cst.Lambda, node: cst.CSTNode, spelled: Spelling, wanted: Wanted
+) -> Iterator[_Way]:
     here = places.offsets(node)[0]
     for line in function.body.body if isinstance(function.body, cst.IndentedBlock) else ():
         if not isinstance(line, cst.SimpleStatementLine) or places.offsets(line)[0] > here:
             continue
         for small in line.body:
+            text = cst.Module([]).code_for_node(small)
             for binding in _bindings(small):
-                code = wanted.through(binding)
-                if code:
-                    yield binding.local, code
+                way = _way(spelled, wanted, binding, text)
+                if way:
+                    yield way
 
 
 def _bindings(small: cst.BaseSmallStatement) -> Iterator[Binding]:
@@ -130,91 +187,8 @@ def _bindings(small: cst.BaseSmallStatement) -> Iterator[Binding]:
                 yield Binding(alias.evaluated_alias, module, "", 0)
             else:
                 yield Binding(module.partition(".")[0], module.partition(".")[0], "", 0)
-    elif isinstance(small, cst.ImportFrom) and small.module and not isinstance(small.names, cst.ImportStar):
-        module = cst.Module([]).code_for_node(small.module)
+    elif isinstance(small, cst.ImportFrom) and not isinstance(small.names, cst.ImportStar):
+        module = cst.Module([]).code_for_node(small.module) if small.module else ""
         for alias in small.names:
             name = alias.evaluated_name
             yield Binding(alias.evaluated_alias or name, module, name, len(small.relative))
-
-
-def _new(site: Site, statement: int, wanted: Wanted) -> Edit:
-    """The import as a line of its own: sorted into its group, before the other groups, or below the docstring."""
-    if len(site.statements) == 1 and len(site.chunk_of(0).module.body) > 1:
-        raise Refused  # outlined as one piece, so nothing is known of where its imports stand
-    run = _first_run(site, statement)
-    group = next((group for group in _groups(site, run) if any(_is_standard(site, index) for index in group)), None)
-    if group:
-        return _into_group(site, group, wanted)
-    if run:
-        return _over(site, run[0], wanted, 2)
-    head = _head(site)
-    if head:
-        return _under(site, head - 1, wanted, blank=True)
-    return _over(site, 0, wanted, 2)
-
-
-def _head(site: Site) -> int:
-    """How many statements stand before everything else: the docstring, and imports from `__future__`."""
-    head = 1 if site.statements and _DOCSTRING.match(site.text_of(0)) else 0
-    while head < len(site.statements) and _FUTURE.match(site.text_of(head)):
-        head += 1
-    return head
-
-
-def _first_run(site: Site, statement: int) -> list[int]:
-    """The first imports of the file that follow each other, `__future__` aside."""
-    run: list[int] = []
-    for index in range(_head(site), statement):
-        if site.is_import(index):
-            run.append(index)
-        elif run:
-            break
-    return run
-
-
-def _groups(site: Site, run: list[int]) -> Iterator[list[int]]:
-    group: list[int] = []
-    for index in run:
-        gap = site.source.text[site.statements[index - 1].end : site.statements[index].start] if group else ""
-        if gap and _BLANK_LINE.search(gap):
-            yield group
-            group = []
-        group.append(index)
-    if group:
-        yield group
-
-
-def _module(text: str) -> tuple[bool, str]:
-    match = _HEAD.match(text)
-    return (match.group(1) == "from", match.group(2).lower()) if match else (True, ".")
-
-
-def _is_standard(site: Site, index: int) -> bool:
-    return _module(site.text_of(index))[1].partition(".")[0] in sys.stdlib_module_names
-
-
-def _into_group(site: Site, group: list[int], wanted: Wanted) -> Edit:
-    keys = [_module(site.text_of(index)) for index in group]
-    new = _module(wanted.line)
-    place = len(group)
-    if keys == sorted(keys):
-        place = sum(key < new for key in keys)
-    elif [module for _, module in keys] == sorted(module for _, module in keys):
-        place = sum(module < new[1] for _, module in keys)
-    if place == 0:
-        start = site.statements[group[0]].start
-        return Edit(start, start, wanted.line + newline(site.source.text, start))
-    return _under(site, group[place - 1], wanted, blank=False)
-
-
-def _over(site: Site, index: int, wanted: Wanted, breaks: int) -> Edit:
-    place = above(site, index)
-    return Edit(place, place, wanted.line + newline(site.source.text, place) * breaks)
-
-
-def _under(site: Site, index: int, wanted: Wanted, *, blank: bool) -> Edit:
-    text, statement = site.source.text, site.statements[index]
-    end = newline(text, statement.start)
-    ended = ends_line(text[statement.start : statement.end])
-    front = ("" if ended else end) + (end if blank else "")
-    return Edit(statement.end, statement.end, front + wanted.line + end)

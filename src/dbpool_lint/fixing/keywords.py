@@ -1,4 +1,4 @@
-"""How does a call get keywords that it lacks, a dict items, and a place another expression?"""
+"""How does a call get keywords that it lacks, and a dict items?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import libcst as cst
 
 from dbpool_lint.fixing import imports
 from dbpool_lint.fixing.layout import Row, more, past
-from dbpool_lint.fixing.recipes import AddDictItems, AddKeywords, MergeKeywordDict, ReplaceValue
+from dbpool_lint.fixing.recipes import AddDictItems, AddKeywords, MergeKeywordDict
+from dbpool_lint.fixing.replacing import exchanged
 from dbpool_lint.fixing.site import Refused, Site
 from dbpool_lint.model import Edit
 from dbpool_lint.sources.syntax import Places
@@ -21,34 +22,11 @@ Items = Sequence[tuple[str, str]]
 _Element = Union[cst.Arg, cst.BaseDictElement]
 
 _UNPACKABLE = (cst.Name, cst.Attribute, cst.Subscript, cst.Call, cst.BooleanOperation, cst.IfExp)
-_ATOMS = (
-    cst.Name,
-    cst.Attribute,
-    cst.Subscript,
-    cst.Call,
-    cst.BaseNumber,
-    cst.BaseString,
-    cst.BaseDict,
-    cst.BaseList,
-    cst.BaseSet,
-)
-_PLAIN_PLACES = (
-    cst.AnnAssign,
-    cst.Arg,
-    cst.Assign,
-    cst.AugAssign,
-    cst.BaseDictElement,
-    cst.BaseElement,
-    cst.Expr,
-    cst.Index,
-    cst.Param,
-    cst.Return,
-)
 
 
 def add_keywords(site: Site, recipe: AddKeywords) -> tuple[Edit, ...]:
     places = site.places(recipe.call.statement)
-    return with_keywords(places, _call(places, recipe.call.node), recipe.keywords)
+    return with_keywords(places, call_at(places, recipe.call.node), recipe.keywords)
 
 
 def add_items(site: Site, recipe: AddDictItems) -> tuple[Edit, ...]:
@@ -59,23 +37,11 @@ def add_items(site: Site, recipe: AddDictItems) -> tuple[Edit, ...]:
     return _with_items(places, node, _by_key(recipe.items))
 
 
-def replace_value(site: Site, recipe: ReplaceValue) -> tuple[Edit, ...]:
-    places = site.places(recipe.value.statement)
-    node = places.node(recipe.value.node)
-    if not isinstance(node, cst.BaseExpression):
-        raise Refused
-    parent = next((above for above, _ in places.path(node)), None)
-    code = recipe.code
-    if not node.lpar and not isinstance(parent, _PLAIN_PLACES) and not isinstance(_parsed(code), _ATOMS):
-        code = f"({code})"
-    return exchanged(places, places.offsets(node), code)
-
-
 def merge_dict(site: Site, recipe: MergeKeywordDict) -> tuple[Edit, ...]:
     places = site.places(recipe.call.statement)
-    call = _call(places, recipe.call.node)
+    call = call_at(places, recipe.call.node)
     items, added = _imported(site, recipe)
-    argument = _argument(call, recipe.name)
+    argument = argument_of(call, recipe.name)
     if argument is None:
         if any(arg.star == "**" for arg in call.args):
             raise Refused
@@ -89,7 +55,7 @@ def with_keywords(places: Places, call: cst.Call, keywords: Items) -> tuple[Edit
     new = []
     edits: list[Edit] = []
     for name, code in keywords:
-        argument = _argument(call, name)
+        argument = argument_of(call, name)
         if argument:
             edits.extend(exchanged(places, places.whole(argument.value), code))
         elif not name.isidentifier() or keyword.iskeyword(name):
@@ -102,33 +68,32 @@ def with_keywords(places: Places, call: cst.Call, keywords: Items) -> tuple[Edit
     return tuple(edits)
 
 
-def exchanged(places: Places, span: tuple[int, int], code: str) -> tuple[Edit, ...]:
-    """Edits that write `code` at `span`, none where it stands there. Raises `Refused` where a comment would go."""
-    start, end = span
-    if places.chunk.source.text[start:end] == code:
-        return ()
-    if any(start <= places.offsets(comment)[0] < end for comment in places.comments):
-        raise Refused
-    return (Edit(start, end, code),)
-
-
-def _call(places: Places, number: int) -> cst.Call:
+def call_at(places: Places, number: int) -> cst.Call:
+    """The call with that number. Raises `Refused` where it is none."""
     node = places.node(number)
     if not isinstance(node, cst.Call):
         raise Refused
     return node
 
 
-def _argument(call: cst.Call, name: str) -> cst.Arg | None:
+def argument_of(call: cst.Call, name: str) -> cst.Arg | None:
+    """The argument that is given as keyword `name`."""
     return next((arg for arg in call.args if arg.keyword and arg.keyword.value == name), None)
 
 
 def _more_arguments(places: Places, call: cst.Call, new: Sequence[str]) -> tuple[Edit, ...]:
-    text = places.chunk.source.text
-    bracket = past(text, places.whole(call.func)[1])
-    row = Row(bracket + 1, places.offsets(call)[1] - 1, _spans(places, call.args))
+    row = row_of(places, call)
     named = [index for index, arg in enumerate(call.args) if arg.star != "**"]
-    return more(text, row, named[-1] + 1 if named else 0, new)
+    return more(places.chunk.source.text, row, named[-1] + 1 if named else 0, new)
+
+
+def row_of(places: Places, node: Union[cst.Dict, cst.Call]) -> Row:
+    """The items of a dict display, or the arguments of a call."""
+    start, end = places.offsets(node)
+    if isinstance(node, cst.Dict):
+        return Row(start + 1, end - 1, _spans(places, node.elements))
+    bracket = past(places.chunk.source.text, places.whole(node.func)[1])
+    return Row(bracket + 1, end - 1, _spans(places, node.args))
 
 
 def _spans(places: Places, elements: Sequence[_Element]) -> tuple[tuple[int, int], ...]:
@@ -146,7 +111,6 @@ def _with_items(places: Places, node: cst.BaseExpression, items: Items) -> tuple
 
 
 def _in_display(places: Places, node: cst.Dict, items: Items) -> tuple[Edit, ...]:
-    text = places.chunk.source.text
     quote = _quote(node)
     new = []
     edits: list[Edit] = []
@@ -158,24 +122,24 @@ def _in_display(places: Places, node: cst.Dict, items: Items) -> tuple[Edit, ...
         if not all(_literal(element) for element in node.elements[index + 1 :]):
             raise Refused  # what follows may override the item
         edits.extend(exchanged(places, places.whole(node.elements[index].value), code))
-    start, end = places.offsets(node)
-    row = Row(start + 1, end - 1, _spans(places, node.elements))
-    return (*edits, *(more(text, row, len(row.items), new) if new else ()))
+    row = row_of(places, node)
+    return (*edits, *(more(places.chunk.source.text, row, len(row.items), new) if new else ()))
 
 
 def _index(node: cst.Dict, key: str) -> int | None:
     """The last item with that key, which is the one that counts."""
-    found = [index for index, element in enumerate(node.elements) if _key(element) == key]
+    found = [index for index, element in enumerate(node.elements) if key_of(element) == key]
     return found[-1] if found else None
 
 
-def _key(element: cst.BaseDictElement) -> object:
+def key_of(element: cst.BaseDictElement) -> object:
+    """What the key of an item says, where that is a string; none for anything else."""
     key = element.key if isinstance(element, cst.DictElement) else None
     return key.evaluated_value if isinstance(key, (cst.SimpleString, cst.ConcatenatedString)) else None
 
 
 def _literal(element: cst.BaseDictElement) -> bool:
-    return _key(element) is not None
+    return key_of(element) is not None
 
 
 def _quote(node: cst.Dict) -> str:
@@ -234,7 +198,3 @@ def _imported(site: Site, recipe: MergeKeywordDict) -> tuple[Items, tuple[Edit, 
 def _by_key(items: Items) -> Items:
     """Items by what their keys say, whether that is given as code, `'"a"'`, or as it is, `a`."""
     return tuple((ast.literal_eval(key) if key[:1] in {"'", '"'} else key, code) for key, code in items)
-
-
-def _parsed(code: str) -> cst.BaseExpression:
-    return cst.parse_expression(code)

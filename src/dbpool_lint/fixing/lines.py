@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -11,14 +12,19 @@ from dbpool_lint.fixing.site import ends_line, line_ends, newline
 from dbpool_lint.model import Edit
 from dbpool_lint.sources.syntax import Places
 
+_COMMENTS = re.compile(r"(?:[ \t\f]+#[^\r\n]*(?:\r\n?|\n|\Z))*")
+
 
 class Lines:
-    """The lines of a chunk, to be changed; numbers are those of the file. A line that went is empty."""
+    """The lines of a chunk, to be changed; numbers are those of the file. A line that went is empty.
+
+    Indented comments right below are part of it.
+    """
 
     def __init__(self, places: Places) -> None:
         self.places = places
         self.first = places.chunk.line
-        text = places.chunk.text
+        text = places.chunk.text + _comments_below(places)
         bounds = [0, *(match.end() for match in line_ends(text)), len(text)]
         self._old = [text[start:end] for start, end in pairwise(bounds) if start < end]
         self._new = list(self._old)
@@ -40,7 +46,8 @@ class Lines:
 
     def end(self, number: int) -> str:
         """How that line ends, or would if it were not the last."""
-        return newline(self.places.chunk.text, sum(map(len, self._old[: number - self.first])))
+        chunk = self.places.chunk
+        return newline(chunk.source.text, chunk.start + sum(map(len, self._old[: number - self.first])))
 
     def rename(self, names: Iterable[cst.Name], new: str) -> None:
         """Write another name in the place of each of these; to be done before lines move."""
@@ -113,6 +120,22 @@ def span_of(places: Places, statement: cst.CSTNode) -> range:
     for decorator in statement.decorators if isinstance(statement, (cst.FunctionDef, cst.ClassDef)) else ():
         first = min(first, places.span(decorator).line)
     return range(first, span.end_line + 1)
+
+
+def behind(lines: Lines, statement: cst.CSTNode, least: int) -> int:
+    """The line behind a statement and the comments right below it that are indented by that many characters."""
+    number = span_of(lines.places, statement).stop
+    while number <= lines.last and lines[number].lstrip().startswith("#"):
+        if len(lines.indentation(number)) < least:
+            break
+        number += 1
+    return number
+
+
+def _comments_below(places: Places) -> str:
+    """The indented comments behind the last statement, which the chunk does not hold."""
+    found = _COMMENTS.match(places.chunk.source.text, places.chunk.start + len(places.chunk.text))
+    return found.group() if found and ends_line(places.chunk.text) else ""
 
 
 def _inside_strings(places: Places) -> Iterator[int]:

@@ -83,4 +83,99 @@ class HoistToModule:
     call: Spot
 
 
-Recipe = Union[AddKeywords, AddDictItems, ReplaceValue, MergeKeywordDict, AwaitCall, WrapInWith, HoistToModule]
+@dataclass(frozen=True, slots=True)
+class RemoveKeywords:
+    """Take these keywords from the call at `call`, those that it has; the comments on their lines stay."""
+
+    call: Spot
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenameKeyword:
+    """Call the keyword `old` of the call at `call` `new`; refused where it has both."""
+
+    call: Spot
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveDictItems:
+    """Take the items with these keys, given as they are, from a dict display or a `dict(…)` call."""
+
+    dict: Spot
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenameDictItem:
+    """Give the item `old` of a dict display, or a `dict(…)` call, the key `new`; refused where it has both."""
+
+    dict: Spot
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceExpression:
+    """Write `code` in the place of the expression at `spot`, in parentheses where it would mean something else.
+
+    `imports` are `(module, name)` pairs: `name` stands in the code as it is, and is written as the file reaches it.
+    """
+
+    spot: Spot
+    code: str
+    imports: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WidenExcept:
+    """Let the `except` clause at `handler` catch the exception class `module.name` too.
+
+    A new import goes by `alias` where that is given, so that no builtin is hidden.
+    """
+
+    handler: Spot
+    module: str
+    name: str
+    alias: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DisposeAfterYield:
+    """Run the statement `code` as the last thing that the generator function at `function` does, whatever happens.
+
+    What follows its only `yield` goes below `try`, with the `yield`; `code` goes into `finally`. `imports` are
+    `(module, name)` pairs as with `ReplaceExpression`.
+    """
+
+    function: Spot
+    code: str
+    imports: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveStatement:
+    """Take the simple statement that is, or holds, the node at `spot` away; `pass` stands where it was the only one."""
+
+    spot: Spot
+
+
+Recipe = Union[
+    AddDictItems,
+    AddKeywords,
+    AwaitCall,
+    DisposeAfterYield,
+    HoistToModule,
+    MergeKeywordDict,
+    RemoveDictItems,
+    RemoveKeywords,
+    RemoveStatement,
+    RenameDictItem,
+    RenameKeyword,
+    ReplaceExpression,
+    ReplaceValue,
+    WidenExcept,
+    WrapInWith,
+]

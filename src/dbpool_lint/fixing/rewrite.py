@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
 import libcst as cst
 
-from dbpool_lint.fixing import awaiting, hoisting, keywords, recipes, wrapping
+from dbpool_lint.fixing import (
+    awaiting,
+    catching,
+    disposing,
+    hoisting,
+    keywords,
+    recipes,
+    removing,
+    replacing,
+    wrapping,
+)
 from dbpool_lint.fixing.recipes import Recipe, Spot
 from dbpool_lint.fixing.site import Refused, Site
 from dbpool_lint.model import Edit
@@ -12,44 +26,40 @@ from dbpool_lint.model import Edit
 __all__ = ["Site", "rewrite"]
 
 
+_WRITERS: dict[type[Recipe], Callable[[Site, Any], tuple[Edit, ...]]] = {
+    recipes.AddDictItems: keywords.add_items,
+    recipes.AddKeywords: keywords.add_keywords,
+    recipes.AwaitCall: awaiting.await_call,
+    recipes.DisposeAfterYield: disposing.dispose,
+    recipes.HoistToModule: hoisting.hoist,
+    recipes.MergeKeywordDict: keywords.merge_dict,
+    recipes.RemoveDictItems: removing.remove_items,
+    recipes.RemoveKeywords: removing.remove_keywords,
+    recipes.RemoveStatement: removing.remove_statement,
+    recipes.RenameDictItem: removing.rename_item,
+    recipes.RenameKeyword: removing.rename_keyword,
+    recipes.ReplaceExpression: replacing.replace_expression,
+    recipes.ReplaceValue: replacing.replace_value,
+    recipes.WidenExcept: catching.widen,
+    recipes.WrapInWith: wrapping.wrap,
+}
+
+
 def rewrite(recipe: Recipe, site: Site) -> tuple[Edit, ...] | None:
     """The edits of `recipe`, sorted; `None` where it is refused, or where nothing is left to do."""
     try:
         _check_strings(_spot(recipe), site)
-        edits = _edits(recipe, site)
+        edits = _WRITERS[type(recipe)](site, recipe)
     except (Refused, cst.ParserSyntaxError):
         return None
     return tuple(sorted(set(edits))) or None
 
 
-def _edits(recipe: Recipe, site: Site) -> tuple[Edit, ...]:
-    match recipe:
-        case recipes.AddKeywords():
-            return keywords.add_keywords(site, recipe)
-        case recipes.AddDictItems():
-            return keywords.add_items(site, recipe)
-        case recipes.ReplaceValue():
-            return keywords.replace_value(site, recipe)
-        case recipes.MergeKeywordDict():
-            return keywords.merge_dict(site, recipe)
-        case recipes.AwaitCall():
-            return awaiting.await_call(site, recipe)
-        case recipes.WrapInWith():
-            return wrapping.wrap(site, recipe)
-        case recipes.HoistToModule():
-            return hoisting.hoist(site, recipe)
-
-
 def _spot(recipe: Recipe) -> Spot:
-    match recipe:
-        case recipes.AddDictItems():
-            return recipe.dict
-        case recipes.ReplaceValue():
-            return recipe.value
-        case recipes.WrapInWith():
-            return recipe.taken
-        case _:
-            return recipe.call
+    """The node it is about, which each recipe names first, by what that is."""
+    spot = getattr(recipe, fields(recipe)[0].name)
+    assert isinstance(spot, Spot)
+    return spot
 
 
 def _check_strings(spot: Spot, site: Site) -> None:

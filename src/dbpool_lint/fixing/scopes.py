@@ -79,6 +79,18 @@ def bound(function: cst.FunctionDef | cst.Lambda) -> Counter[str]:
     return Counter(name.value for found in (names, inner) for name in found)
 
 
+def own_nodes(root: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The nodes at and below `root` that are not in a function inside."""
+    nested = {
+        inner
+        for node in preorder(root)
+        if isinstance(node, (cst.FunctionDef, cst.Lambda))
+        for inner in preorder(node)
+        if inner is not node
+    }
+    return (node for node in preorder(root) if node not in nested)
+
+
 def declared(function: cst.FunctionDef) -> frozenset[str]:
     """Names that the function, or one inside it, declares global or nonlocal."""
     found = (node for node in preorder(function) if isinstance(node, (cst.Global, cst.Nonlocal)))
@@ -106,6 +118,25 @@ def free(expression: cst.CSTNode) -> frozenset[str]:
     found = list(variables(expression))
     inner = {name.value for name, binds in found if binds}
     return frozenset(name.value for name, _ in found) - inner
+
+
+def dotted(root: cst.CSTNode) -> Iterator[str]:
+    """The names at and below `root` with all attributes asked of them: `settings.db.url`."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        chain = _chain(node)
+        if chain:
+            yield chain
+        else:
+            stack.extend(children(node))
+
+
+def _chain(node: cst.CSTNode) -> str:
+    if isinstance(node, cst.Attribute):
+        front = _chain(node.value)
+        return f"{front}.{node.attr.value}" if front else ""
+    return node.value if isinstance(node, cst.Name) else ""
 
 
 def uses(root: cst.CSTNode, variable: str) -> bool:

@@ -70,8 +70,20 @@ class Site:
         """Does a function declare `name` global, to bind it?"""
         return name in self._declared_global
 
+    def is_changed_below(self, statement: int, name: str) -> bool:
+        """Do the statements further down bind the global `name` to something that it is not above?"""
+        if any(name in found.defines for found in self.statements[statement + 1 :]):
+            return True
+        imports = [(index > statement, (b.module, b.name, b.level)) for index, b in self.imports_of(name)]
+        above = {meaning for is_below, meaning in imports if not is_below}
+        return any(is_below and meaning not in above for is_below, meaning in imports)
+
     def is_global(self, name: str) -> bool:
         return self.is_defined(name) or any(self.imports_of(name))
+
+    def is_there(self, name: str) -> bool:
+        """Is the global `name` bound by anything that runs, not only for type checkers?"""
+        return self.is_defined(name) or any(not binding.typing_only for _, binding in self.imports_of(name))
 
     @functools.cached_property
     def _declared_global(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from dbpool_lint.fixing import closing, scopes
-from dbpool_lint.fixing.lines import Lines, span_of
+from dbpool_lint.fixing.lines import Lines, behind, span_of
 from dbpool_lint.fixing.recipes import WrapInWith
 from dbpool_lint.fixing.site import Refused, Site
 from dbpool_lint.model import Edit
@@ -146,25 +146,13 @@ def _check(places: Places, taking: _Taking, inside: Sequence[cst.CSTNode]) -> No
     kept = {name for statement in inside for name, _ in scopes.variables(statement)}
     if any(name not in kept for name, binds in scopes.variables(function) if name.value == variable and not binds):
         raise Refused  # used outside of the block, or before in a loop
-    if any(isinstance(node, cst.Yield) for statement in inside for node in _own(statement)):
+    if any(isinstance(node, cst.Yield) for statement in inside for node in scopes.own_nodes(statement)):
         raise Refused
     names = {variable, *_functions_using(inside, variable)}
     for statement in inside:
         for name, binds in scopes.variables(statement):
             if name.value in names and not binds and _escapes(places, name):
                 raise Refused
-
-
-def _own(root: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """The nodes at and below `root` that are not in a function inside."""
-    nested = {
-        inner
-        for node in preorder(root)
-        if isinstance(node, (cst.FunctionDef, cst.Lambda))
-        for inner in preorder(node)
-        if inner is not node
-    }
-    return (node for node in preorder(root) if node not in nested)
 
 
 def _functions_using(inside: Sequence[cst.CSTNode], variable: str) -> Iterator[str]:
@@ -252,7 +240,7 @@ def _wrapped(
     lines, head_lines = Lines(places), span_of(places, taking.line)
     base = lines.indentation(head_lines.start)
     unit = taking.block.indent or places.chunk.module.default_indent
-    body = range(head_lines.stop, _end(lines, inside, base) if inside else head_lines.stop)
+    body = range(head_lines.stop, behind(lines, inside[-1], len(base) + 1) if inside else head_lines.stop)
     gone = [statement for statement in inside if closing.closes(statement, taking.variable, closing.CLOSES)]
     closing.remove(lines, gone)
     for statement in inside:
@@ -264,16 +252,6 @@ def _wrapped(
     if len(gone) == len(inside):
         lines.insert_pass(head_lines.start, base + unit)
     return lines.edit(range(head_lines.start, body.stop))
-
-
-def _end(lines: Lines, inside: Sequence[cst.CSTNode], base: str) -> int:
-    """The line behind the last statement and behind comments that are indented as part of it."""
-    number = span_of(lines.places, inside[-1]).stop
-    while number <= lines.last and lines[number].lstrip().startswith("#"):
-        if len(lines.indentation(number)) <= len(base):
-            break
-        number += 1
-    return number
 
 
 def _write_head(lines: Lines, taking: _Taking, value: cst.BaseExpression, head: str) -> None:
