@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import cast
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.classes import bases_of, decorated, lookup
+from dbpool_lint.facts.classes import bases_of, decorated, lookup, outside_bases
+from dbpool_lint.facts.depending import depended
 from dbpool_lint.facts.evaluate import Evaluator, returned
+from dbpool_lint.facts.handed import functions_in
+from dbpool_lint.facts.making import Edge, constructed_classes, makers
+from dbpool_lint.facts.passing import is_stub, passed, subclasses
 from dbpool_lint.facts.project import Class, Function, Scope
-from dbpool_lint.facts.values import External, Instance, Kinded, Object, Routine, Type, Value
-from dbpool_lint.knowledge import frameworks
+from dbpool_lint.facts.running import handed_on, put_off
+from dbpool_lint.facts.values import UNKNOWN, External, Instance, Kinded, Object, Routine, Type, Value, Values
+from dbpool_lint.knowledge.handlers import handler_methods
 
+__all__ = ["Edge", "called_outside", "constructed_classes", "edges", "makers", "wrappers"]
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """`caller` runs `callee` at `fact`; `how` is "call", "construct", "depends", "property", "decorated" or "hands on".
-
-    Only "call", "construct" and "property" run the callee there and then. `certain`: it can be no other function.
-    """
-
-    callee: Function
-    fact: walking.Fact
-    how: str
-    certain: bool = True
+_PROPERTIES = ("property", "cached_property", "reify", "hybrid_property", "computed_field", "memoized_property")
+_ENTERING = ("enter_context", "enter_async_context")
 
 
 def edges(evaluator: Evaluator, function: Function) -> tuple[Edge, ...]:
@@ -39,33 +36,62 @@ def edges(evaluator: Evaluator, function: Function) -> tuple[Edge, ...]:
 
 
 def _edges(evaluator: Evaluator, function: Function) -> Iterator[Edge]:
+    later: set[int] = set()
     for fact in function.body:
-        yield from _of_fact(evaluator, fact, function)
+        if isinstance(fact, facts.Call):
+            later |= put_off(evaluator, fact, function)
+            for edge in _of_call(evaluator, fact, function):
+                there = edge.how == "call" and id(fact) in later
+                yield Edge(edge.callee, edge.fact, "hands on", edge.certain) if there else edge
+        else:
+            yield from _of_fact(evaluator, fact, function)
     yield from depended(evaluator, function)
     for decorator in function.node.decorators:
         yield from _wrapper(evaluator, decorator, function)
 
 
 def _of_fact(evaluator: Evaluator, fact: walking.Fact, scope: Function) -> Iterator[Edge]:
-    if isinstance(fact, facts.Call):
-        values = evaluator.values(fact.func, scope)
-        for value in values:
-            yield from _of_value(evaluator, value, fact, len(values) == 1)
-        yield from _handed_on(evaluator, fact, scope)
-    elif isinstance(fact, facts.Attr):
+    if isinstance(fact, facts.Attr):
         for value in evaluator.values(fact.base, scope):
             if isinstance(value, Instance):
                 yield from _property(evaluator, value, fact)
     elif isinstance(fact, facts.With):
+        wanted = ("__aenter__", "__aexit__") if fact.asynchronous else ("__enter__", "__exit__")
         for item in fact.items:
-            for value in evaluator.values(item.value, scope):
-                if isinstance(value, Instance):
-                    yield from _entering(evaluator, value, item, "__aenter__" if fact.asynchronous else "__enter__")
+            yield from _protocol(evaluator, item.value, item, scope, wanted)
+    elif isinstance(fact, (facts.For, facts.Clause)):
+        wanted = ("__aiter__", "__anext__") if fact.asynchronous else ("__iter__", "__next__")
+        yield from _protocol(evaluator, fact.source, fact.source, scope, wanted)
+
+
+def _protocol(
+    evaluator: Evaluator, source: facts.Expr, fact: walking.Fact, scope: Function, names: tuple[str, ...]
+) -> Iterator[Edge]:
+    """What `with` and `for` run of an object of the project."""
+    for value in evaluator.values(source, scope):
+        for name in names if isinstance(value, Instance) else ():
+            method = lookup(evaluator, value.cls, name) if isinstance(value, Instance) else None
+            if method is not None:
+                yield Edge(method, fact, "call")
+
+
+def _of_call(evaluator: Evaluator, fact: facts.Call, scope: Function) -> Iterator[Edge]:
+    values = evaluator.values(fact.func, scope)
+    for value in values:
+        yield from _of_value(evaluator, value, fact, len(values) == 1)
+    if isinstance(fact.func, facts.Attr):
+        yield from _of_method(evaluator, fact, fact.func, scope, values)
+    elif isinstance(fact.func, facts.Name) and values == (UNKNOWN,):
+        for function in functions_in(evaluator, fact.func, scope):
+            yield Edge(function, fact, "call", certain=False)
+    yield from handed_on(evaluator, fact, scope, values)
 
 
 def _of_value(evaluator: Evaluator, value: Value, fact: facts.Call, certain: bool) -> Iterator[Edge]:
     if isinstance(value, Routine):
         yield Edge(value.function, fact, "call", certain)
+        for other in _dispatched(evaluator, value.function):
+            yield Edge(other, fact, "call", certain=False)
     elif isinstance(value, Type):
         for made in makers(evaluator, value.cls):
             yield Edge(made, fact, "construct", certain)
@@ -75,77 +101,90 @@ def _of_value(evaluator: Evaluator, value: Value, fact: facts.Call, certain: boo
             yield Edge(called, fact, "call", certain)
 
 
-def _handed_on(evaluator: Evaluator, fact: facts.Call, scope: Function) -> Iterator[Edge]:
-    """`run_in_threadpool(f, x)` and the like run `f` on the caller's behalf."""
-    names = [v.name for v in evaluator.values(fact.func, scope) if isinstance(v, External)]
-    positions = [frameworks.THREAD_CALLS[name] for name in names if name in frameworks.THREAD_CALLS]
-    if isinstance(fact.func, facts.Attr) and fact.func.name in ("run_in_executor", "run_sync"):
-        positions.append(1 if fact.func.name == "run_in_executor" else 0)
-    for position in positions:
-        if position < len(fact.args):
-            for value in evaluator.values(fact.args[position], scope):
-                if isinstance(value, Routine):
-                    yield Edge(value.function, fact, "hands on")
+def _of_method(
+    evaluator: Evaluator, fact: facts.Call, func: facts.Attr, scope: Function, values: Values
+) -> Iterator[Edge]:
+    """What a method call runs that the plain value of its name does not tell."""
+    bases = evaluator.values(func.base, scope)
+    if isinstance(func.base, facts.Call) and walking.is_name(func.base.func, "super"):
+        method = _above(evaluator, scope, func.name)
+        if method is not None:
+            yield Edge(method, fact, "call")
+    for value in bases:
+        if isinstance(value, Instance):
+            for method in _implementations(evaluator, value.cls, func.name):
+                yield Edge(method, fact, "call", certain=False)
+    if func.name in _ENTERING and fact.args:
+        wanted = ("__enter__", "__exit__") if func.name == "enter_context" else ("__aenter__", "__aexit__")
+        yield from _protocol(evaluator, fact.args[0], fact, scope, wanted)
+    if values == (UNKNOWN,):
+        yield from _by_callers(evaluator, fact, func, scope, bases)
+
+
+def _above(evaluator: Evaluator, scope: Function, name: str) -> Function | None:
+    """The method that `super().name()` runs."""
+    owner = scope.owner
+    above = bases_of(evaluator, owner)[1:] if owner is not None else ()
+    return next((cls.methods[name] for cls in above if name in cls.methods), None)
+
+
+def _implementations(evaluator: Evaluator, cls: Class, name: str) -> tuple[Function, ...]:
+    """The methods of subclasses, where the class itself leaves a method to them and it is certain which one runs."""
+    method = lookup(evaluator, cls, name)
+    if method is not None and not is_stub(method):
+        return ()
+    found = {sub.methods[name]: None for sub in subclasses(evaluator, cls) if name in sub.methods}
+    concrete = tuple(function for function in found if not is_stub(function))
+    return concrete if len(concrete) == 1 or _is_handler(evaluator, cls) else ()
+
+
+def _is_handler(evaluator: Evaluator, cls: Class) -> bool:
+    """Whether a framework calls the objects of every subclass: views, tasks, servicers."""
+    return any(handler_methods(base) is not None for base in outside_bases(evaluator, cls))
+
+
+def _by_callers(
+    evaluator: Evaluator, fact: facts.Call, func: facts.Attr, scope: Function, bases: Values
+) -> Iterator[Edge]:
+    """Methods of a parameter, or of what the constructor was given, when all callers agree on what that is."""
+    known = passed(evaluator, func.base, scope) if bases == (UNKNOWN,) else ()
+    if len(known) == 1:
+        for value in evaluator.attribute(known[0], func.name, scope):
+            yield from _of_value(evaluator, value, fact, False)
+        if isinstance(known[0], Instance):
+            for method in _implementations(evaluator, known[0].cls, func.name):
+                yield Edge(method, fact, "call", certain=False)
+    elif any(isinstance(value, Instance) for value in bases):
+        found = passed(evaluator, func, scope)
+        for value in found if len(found) == 1 else ():
+            yield from _of_value(evaluator, value, fact, False)
+
+
+def _dispatched(evaluator: Evaluator, function: Function) -> tuple[Function, ...]:
+    """The functions that `@function.register` adds to one of `functools.singledispatch`."""
+    if not function.has_decorator("singledispatch", "singledispatchmethod"):
+        return ()
+    memory = evaluator.project.memory
+    key = ("dispatched", id(function))
+    if key not in memory:
+        memory[key] = tuple(_registered(evaluator, function))
+    return cast("tuple[Function, ...]", memory[key])
+
+
+def _registered(evaluator: Evaluator, function: Function) -> Iterator[Function]:
+    for other in evaluator.project.functions():
+        for decorator in other.node.decorators:
+            func = decorator.func if isinstance(decorator, facts.Call) else decorator
+            if isinstance(func, facts.Attr) and func.name == "register":
+                outside: Scope = other.owner or other.parent or other.module
+                if Routine(function) in evaluator.values(func.base, outside):
+                    yield other
 
 
 def _property(evaluator: Evaluator, value: Instance, fact: facts.Attr) -> Iterator[Edge]:
     method = lookup(evaluator, value.cls, fact.name)
-    if method is not None and decorated(evaluator, method, "property", "cached_property"):
+    if method is not None and decorated(evaluator, method, *_PROPERTIES):
         yield Edge(method, fact, "property")
-
-
-def _entering(evaluator: Evaluator, value: Instance, fact: facts.Entered, name: str) -> Iterator[Edge]:
-    method = lookup(evaluator, value.cls, name)
-    if method is not None:
-        yield Edge(method, fact, "call")
-
-
-def depended(evaluator: Evaluator, function: Function) -> Iterator[Edge]:
-    """The functions that a framework runs to fill the parameters of `function`."""
-    outside: Scope = function.owner or function.parent or function.module
-    for param in function.node.params:
-        for fact in (param.default, param.annotation):
-            if fact is not None:
-                yield from dependencies(evaluator, fact, outside)
-        if param.default is not None and param.annotation is not None:
-            yield from _by_annotation(evaluator, param.default, param.annotation, outside)
-    for decorator in function.node.decorators:
-        if isinstance(decorator, facts.Call):
-            for keyword in decorator.keywords:
-                if keyword.name == "dependencies":
-                    yield from dependencies(evaluator, keyword.value, outside)
-
-
-def _by_annotation(evaluator: Evaluator, default: facts.Expr, annotation: facts.Expr, scope: Scope) -> Iterator[Edge]:
-    """`uow: UnitOfWork = Depends()` needs the class that the annotation names."""
-    if isinstance(default, facts.Call) and evaluator.dependency(default, scope) == ():
-        for value in evaluator.values(annotation, scope):
-            yield from _needed(evaluator, value, default)
-
-
-def dependencies(evaluator: Evaluator, fact: facts.Expr, scope: Scope, depth: int = 0) -> Iterator[Edge]:
-    """The `Depends(...)` inside an expression, and inside the alias that an annotation names."""
-    found = False
-    for inner in walking.within([fact]):
-        if isinstance(inner, facts.Call):
-            for value in evaluator.dependency(inner, scope) or ():
-                found = True
-                yield from _needed(evaluator, value, inner)
-    if not found and depth < 3 and (target := evaluator.assigned(fact, scope)) is not None and target[0] is not fact:
-        for edge in dependencies(evaluator, target[0], target[1], depth + 1):
-            yield Edge(edge.callee, fact, edge.how)
-
-
-def _needed(evaluator: Evaluator, value: Value, fact: facts.Call) -> Iterator[Edge]:
-    if isinstance(value, Routine):
-        yield Edge(value.function, fact, "depends")
-    elif isinstance(value, Type):
-        for made in makers(evaluator, value.cls):
-            yield Edge(made, fact, "depends")
-    elif isinstance(value, Instance):
-        called = lookup(evaluator, value.cls, "__call__")
-        if called is not None:
-            yield Edge(called, fact, "depends")
 
 
 def _wrapper(evaluator: Evaluator, decorator: facts.Expr, function: Function) -> Iterator[Edge]:
@@ -153,9 +192,21 @@ def _wrapper(evaluator: Evaluator, decorator: facts.Expr, function: Function) ->
     outside: Scope = function.owner or function.parent or function.module
     func = decorator.func if isinstance(decorator, facts.Call) else decorator
     for value in evaluator.values(func, outside):
-        if isinstance(value, Routine):
-            for wrapper in wrappers(evaluator, value.function):
-                yield Edge(wrapper, decorator, "decorated")
+        for wrapper in _of_decorator(evaluator, value, isinstance(decorator, facts.Call)):
+            yield Edge(wrapper, decorator, "decorated")
+
+
+def _of_decorator(evaluator: Evaluator, value: Value, called: bool) -> Iterator[Function]:
+    if isinstance(value, Routine):
+        yield from wrappers(evaluator, value.function)
+    elif isinstance(value, (Type, Instance)):
+        method = lookup(evaluator, value.cls, "__call__")
+        if method is None:
+            return
+        if isinstance(value, Type) and not called:
+            yield method  # the object takes the function's place
+        else:
+            yield from wrappers(evaluator, method)
 
 
 def wrappers(evaluator: Evaluator, decorator: Function, depth: int = 0) -> Iterator[Function]:
@@ -181,41 +232,3 @@ def called_outside(evaluator: Evaluator, fact: facts.Call, scope: Scope) -> froz
             elif isinstance(value, Kinded):
                 names.add(f"{value.kind.value}.{fact.func.name}")
     return frozenset(names)
-
-
-def _is_single(evaluator: Evaluator, cls: Class) -> bool:
-    """Whether a metaclass of the class may hand out the object that is there already."""
-    return any(k.name == "metaclass" for owner in bases_of(evaluator, cls) for k in owner.node.keywords)
-
-
-def makers(evaluator: Evaluator, cls: Class) -> Iterator[Function]:
-    """The methods that making an object of a class runs; none for a singleton that is there already."""
-    if _is_single(evaluator, cls):
-        return
-    new = lookup(evaluator, cls, "__new__")
-    if new is not None:
-        yield new
-    for name in ("__init__", "__post_init__"):
-        made = lookup(evaluator, cls, name)
-        # Python runs `__init__` again on the object that `__new__` has kept, unless it looks before it works
-        if made is not None and (new is None or not _looks_first(made)):
-            yield made
-
-
-def _looks_first(function: Function) -> bool:
-    own = function.node.params[0].name if function.node.params else ""
-    tests = (s.test for s in walking.statements(function.node.body) if isinstance(s, facts.If))
-    return any(own in walking.names(test) for test in tests)
-
-
-def constructed_classes(evaluator: Evaluator, function: Function) -> Iterator[tuple[Class, walking.Fact]]:
-    """The classes of the project whose objects a function makes, and where."""
-    for fact in function.body:
-        if isinstance(fact, facts.Call):
-            for value in evaluator.values(fact.func, function):
-                if isinstance(value, Type) and not _keeps_one(evaluator, value.cls):
-                    yield value.cls, fact
-
-
-def _keeps_one(evaluator: Evaluator, cls: Class) -> bool:
-    return _is_single(evaluator, cls) or lookup(evaluator, cls, "__new__") is not None

@@ -1,23 +1,28 @@
-"""Where does the outside world start code? Routes, dependencies and middleware: the ends of the request path."""
+"""Where does the outside world start code? For each request, for each job, or once in the life of a process."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts import walking
-from dbpool_lint.facts.calls import depended, dependencies
-from dbpool_lint.facts.classes import outside_bases
+from dbpool_lint.facts import views, walking
+from dbpool_lint.facts.depending import depended, dependencies
 from dbpool_lint.facts.evaluate import Evaluator
+from dbpool_lint.facts.handed import functions_in
 from dbpool_lint.facts.project import Class, Function, Module, Scope
-from dbpool_lint.facts.values import External, Instance, Object, Routine, Value, names_of
-from dbpool_lint.knowledge import frameworks
+from dbpool_lint.facts.registering import Registered, assigned, is_app, registered, role_of_decorator
+from dbpool_lint.facts.values import External
+from dbpool_lint.knowledge import frameworks, handlers
+from dbpool_lint.knowledge.roles import JOB_ROLES, ONCE_ROLES, REQUEST_ROLES
+
+__all__ = ["Entry", "is_app", "job_entries", "once_entries", "request_entries", "starts_once"]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A function that runs for each request; `what` says as what: "route", "dependency", "middleware", "view"."""
+    """A function that the outside world starts; `what` says as what: "route", "dependency", "task", "startup" …"""
 
     function: Function
     what: str
@@ -25,112 +30,110 @@ class Entry:
 
 def request_entries(evaluator: Evaluator) -> tuple[Entry, ...]:
     """The ends of the request path, each function once; tests are none."""
+    return _in_roles(evaluator, REQUEST_ROLES)
+
+
+def job_entries(evaluator: Evaluator) -> tuple[Entry, ...]:
+    """The functions that a long-lived process runs again and again outside of requests, each once."""
+    return _in_roles(evaluator, JOB_ROLES)
+
+
+def once_entries(evaluator: Evaluator) -> tuple[Entry, ...]:
+    """The functions that run once in the life of a process, each once: start-up, lifespan, command line, tests."""
+    return _in_roles(evaluator, ONCE_ROLES)
+
+
+def _in_roles(evaluator: Evaluator, roles: frozenset[str]) -> tuple[Entry, ...]:
     found: dict[int, Entry] = {}
-    for module in evaluator.project.modules.values():
-        if module.context is facts.Context.TEST:
-            continue
-        for entry in _of_module(evaluator, module):
-            found.setdefault(id(entry.function), entry)
+    for function, what in _all(evaluator):
+        if what in roles:
+            found.setdefault(id(function), Entry(function, what))
     return tuple(found.values())
 
 
-def _of_module(evaluator: Evaluator, module: Module) -> Iterator[Entry]:
+def _all(evaluator: Evaluator) -> tuple[Registered, ...]:
+    memory = evaluator.project.memory
+    if "registered" not in memory:
+        modules = evaluator.project.modules.values()
+        memory["registered"] = tuple(one for module in modules for one in _of_module(evaluator, module))
+    return cast("tuple[Registered, ...]", memory["registered"])
+
+
+def _of_module(evaluator: Evaluator, module: Module) -> Iterator[Registered]:
+    if module.context is facts.Context.TEST:
+        yield from ((function, "test") for function in module.all_functions)
+        return
     for function in module.all_functions:
-        what = decorated_as(evaluator, function)
-        if what:
-            yield Entry(function, what)
+        yield from _of_function(evaluator, function)
     for cls in module.all_classes:
-        yield from _views(evaluator, cls)
-    scopes: list[Module | Function] = [module, *module.all_functions]
+        yield from views.of_class(evaluator, cls)
+    yield from views.hooks(module)
+    scopes: list[Scope] = [module, *module.all_classes, *module.all_functions]
     for scope in scopes:
-        yield from _registered(evaluator, scope)
+        yield from _in_scope(evaluator, scope)
     for function in module.all_functions:
-        for edge in depended(evaluator, function):
-            yield Entry(edge.callee, "dependency")
+        yield from ((edge.callee, "dependency") for edge in depended(evaluator, function))
+    yield from views.started_at_import(evaluator, module)
+    if module.context is facts.Context.MIGRATION:
+        yield from ((function, "migration") for function in module.all_functions)
+
+
+def _of_function(evaluator: Evaluator, function: Function) -> Iterator[Registered]:
+    role = decorated_as(evaluator, function)
+    if role:
+        yield function, role
+    yield from views.by_shape(evaluator, function)
 
 
 def decorated_as(evaluator: Evaluator, function: Function) -> str:
-    """What a function's decorators make of it: "route", "middleware", or "" when it is no request handler."""
+    """What a function's decorators make of it: "route", "task", "startup" …, or "" when they register nothing."""
     outside: Scope = function.owner or function.parent or function.module
     for decorator in function.node.decorators:
-        func = decorator.func if isinstance(decorator, facts.Call) else decorator
-        for value in evaluator.values(func, outside):
-            if any(_named(evaluator, name) for name in names_of(value)):
-                return "route"
-        if isinstance(func, facts.Attr) and _registers(evaluator, func, outside):
-            return "middleware" if func.name == "middleware" else "route"
+        role = role_of_decorator(evaluator, decorator, outside)
+        if role == "handler" and function.node.name in handlers.STARTING_EVENTS:
+            return "startup"
+        if role:
+            return role
     return ""
 
 
-def _registers(evaluator: Evaluator, func: facts.Attr, scope: Scope) -> bool:
-    if func.name not in frameworks.REQUEST_DECORATORS:
-        return False
-    return any(is_app(evaluator, value) for value in evaluator.values(func.base, scope))
+def _in_scope(evaluator: Evaluator, scope: Scope) -> Iterator[Registered]:
+    for fact in _facts_of(scope):
+        if isinstance(fact, facts.Call):
+            yield from registered(evaluator, fact, scope)
+            if isinstance(scope, Class) and evaluator.dependency(fact, scope) is not None:
+                yield from _dependencies(evaluator, fact, scope)
+            for keyword in fact.keywords:
+                if keyword.name == "dependencies":
+                    yield from _dependencies(evaluator, keyword.value, scope)
+        elif isinstance(fact, facts.Assign):
+            for value, role in assigned(fact):
+                yield from _assigned_as(evaluator, value, scope, role)
 
 
-def _named(evaluator: Evaluator, name: str) -> bool:
-    return name in frameworks.REQUEST_FUNCTIONS or name in evaluator.project.settings.entry_points
+def _assigned_as(evaluator: Evaluator, value: facts.Expr, scope: Scope, role: str) -> Iterator[Registered]:
+    return ((function, role) for function in functions_in(evaluator, value, scope))
 
 
-def is_app(evaluator: Evaluator, value: Value) -> bool:
-    """Whether a value registers handlers: an application, a router, a blueprint, or one of a class made from these."""
-    if isinstance(value, Object):
-        return value.of in frameworks.APPS
-    if isinstance(value, Instance):
-        return bool(outside_bases(evaluator, value.cls) & frameworks.APPS)
-    return False
+def _dependencies(evaluator: Evaluator, fact: facts.Expr, scope: Scope) -> Iterator[Registered]:
+    return ((edge.callee, "dependency") for edge in dependencies(evaluator, fact, scope))
 
 
-def _views(evaluator: Evaluator, cls: Class) -> Iterator[Entry]:
-    for base in sorted(outside_bases(evaluator, cls)):
-        if base in frameworks.HANDLER_CLASSES:
-            names = frameworks.HANDLER_CLASSES[base] or frameworks.HTTP_METHODS
-            for name, method in cls.methods.items():
-                if name in names:
-                    yield Entry(method, "middleware" if "middleware" in base else "view")
-
-
-def _registered(evaluator: Evaluator, scope: Scope) -> Iterator[Entry]:
-    for call in _calls_of(scope):
-        given = _handler(evaluator, call, scope)
-        if given is not None:
-            for value in evaluator.values(given, scope):
-                if isinstance(value, Routine):
-                    yield Entry(value.function, "route")
-        for keyword in call.keywords:
-            if keyword.name == "dependencies":
-                for edge in dependencies(evaluator, keyword.value, scope):
-                    yield Entry(edge.callee, "dependency")
-
-
-def _calls_of(scope: Scope) -> Iterator[facts.Call]:
+def _facts_of(scope: Scope) -> Iterator[walking.Fact]:
     if isinstance(scope, Function):
-        yield from (fact for fact in scope.body if isinstance(fact, facts.Call))
-    elif isinstance(scope, Module):
-        for piece in scope.pieces.values():
-            yield from walking.calls(piece.body)
-
-
-def _handler(evaluator: Evaluator, call: facts.Call, scope: Scope) -> facts.Expr | None:
-    """The function that a call such as `app.add_api_route("/x", f)` names."""
-    place: tuple[str, int] | None = None
-    if isinstance(call.func, facts.Attr) and call.func.name in frameworks.ADD_ROUTE:
-        place = frameworks.ADD_ROUTE[call.func.name]
+        yield from scope.body
+    elif isinstance(scope, Class):
+        yield from walking.within(scope.node.body)
     else:
-        for value in evaluator.values(call.func, scope):
-            if isinstance(value, External) and value.name in frameworks.ROUTE_CALLS:
-                place = frameworks.ROUTE_CALLS[value.name]
-    if place is None:
-        return None
-    keyword, position = place
-    named = next((k.value for k in call.keywords if k.name == keyword), None)
-    return named if named is not None else (call.args[position] if position < len(call.args) else None)
+        for piece in scope.pieces.values():
+            yield from walking.within(piece.body)
 
 
 def starts_once(evaluator: Evaluator, function: Function) -> bool:
     """Whether decorators say that a function runs once in the life of the process: start-up, command line."""
-    if decorated_as(evaluator, function):
-        return False
+    role = decorated_as(evaluator, function)
+    if role:
+        return role in ONCE_ROLES
     outside: Scope = function.owner or function.parent or function.module
     for decorator in function.node.decorators:
         func = decorator.func if isinstance(decorator, facts.Call) else decorator

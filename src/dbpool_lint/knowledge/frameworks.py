@@ -1,4 +1,4 @@
-"""How do the web frameworks start code, and which wrappers pass it on?
+"""Which wrappers of frameworks and libraries pass on what a function gives, and which keep it?
 
 Sources: the API references of FastAPI, Starlette, Flask, Quart, aiohttp, Litestar, Sanic, Django and Tornado.
 """
@@ -12,62 +12,14 @@ DEPENDS = frozenset(
         "fastapi.params.Depends",
         "fastapi.param_functions.Depends",
         "fast_depends.Depends",
+        "faststream.Depends",
+        "taskiq.TaskiqDepends",
         "litestar.di.Provide",
+        "starlite.Provide",
+        "esmerald.Inject",
     }
 )
 """Calls whose first argument is run for each request."""
-
-APPS = frozenset(
-    {
-        "fastapi.FastAPI",
-        "fastapi.APIRouter",
-        "fastapi.applications.FastAPI",
-        "fastapi.routing.APIRouter",
-        "starlette.applications.Starlette",
-        "starlette.routing.Router",
-        "flask.Flask",
-        "flask.Blueprint",
-        "flask_openapi3.OpenAPI",
-        "flask_openapi3.APIBlueprint",
-        "quart.Quart",
-        "quart.Blueprint",
-        "sanic.Sanic",
-        "sanic.Blueprint",
-        "aiohttp.web.RouteTableDef",
-        "aiohttp.web.Application",
-        "litestar.Litestar",
-        "litestar.Router",
-        "fasthtml.common.FastHTML",
-        "robyn.Robyn",
-        "apiflask.APIFlask",
-        "apiflask.APIBlueprint",
-        "fastapi_utils.inferring_router.InferringRouter",
-        "connexion.FlaskApp",
-    }
-)
-"""Classes whose objects register handlers."""
-
-REQUEST_DECORATORS = frozenset(
-    {
-        *[
-            "get",
-            "post",
-            "put",
-            "patch",
-            "delete",
-            "head",
-            "options",
-            "trace",
-            "websocket",
-            "api_route",
-            "route",
-            "middleware",
-        ],
-        *["exception_handler", "errorhandler", "before_request", "after_request", "teardown_request", "view"],
-        *["before_app_request", "after_app_request", "websocket_route", "on_request", "on_response"],
-    }
-)
-"""Methods of such objects that, as decorators, make a function run for each request."""
 
 START_DECORATORS = frozenset(
     {
@@ -76,63 +28,6 @@ START_DECORATORS = frozenset(
     }
 )
 """Methods of such objects that make a function run once in the life of the process."""
-
-REQUEST_FUNCTIONS = frozenset(
-    {
-        *(f"litestar.{name}" for name in ["get", "post", "put", "patch", "delete", "head", "websocket"]),
-        *(f"litestar.handlers.{name}" for name in ["get", "post", "put", "patch", "delete", "head", "websocket"]),
-        "django.views.decorators.http.require_GET",
-        "django.views.decorators.http.require_POST",
-        "django.views.decorators.http.require_http_methods",
-        "rest_framework.decorators.api_view",
-        "discord.ext.commands.command",
-        "discord.ext.commands.Cog.listener",
-        "discord.app_commands.command",
-        "nextcord.ext.commands.command",
-    }
-)
-"""Functions that, as decorators, make a function run for each request."""
-
-HANDLER_CLASSES = {
-    "flask.views.MethodView": None,
-    "flask.views.View": ("dispatch_request",),
-    "flask_restful.Resource": None,
-    "flask_restx.Resource": None,
-    "starlette.endpoints.HTTPEndpoint": None,
-    "starlette.endpoints.WebSocketEndpoint": ("on_connect", "on_receive", "on_disconnect"),
-    "starlette.middleware.base.BaseHTTPMiddleware": ("dispatch",),
-    "tornado.web.RequestHandler": None,
-    "aiohttp.web.View": None,
-    "django.views.View": None,
-    "django.views.generic.View": None,
-    "rest_framework.views.APIView": None,
-}
-"""Base class → the methods that run for each request; None for those named like HTTP methods."""
-
-HTTP_METHODS = frozenset(["get", "post", "put", "patch", "delete", "head", "options", "prepare"])
-
-ADD_ROUTE = {
-    "add_api_route": ("endpoint", 1),
-    "add_api_websocket_route": ("endpoint", 1),
-    "add_route": ("handler", 1),
-    "add_websocket_route": ("route", 1),
-    "add_url_rule": ("view_func", 2),
-    "add_get": ("handler", 1),
-    "add_post": ("handler", 1),
-    "add_put": ("handler", 1),
-    "add_patch": ("handler", 1),
-    "add_delete": ("handler", 1),
-}
-"""Method → the keyword and position of the function that it registers for requests."""
-
-ROUTE_CALLS = {
-    **{f"aiohttp.web.{name}": ("handler", 1) for name in ["get", "post", "put", "patch", "delete", "head", "view"]},
-    "starlette.routing.Route": ("endpoint", 1),
-    "starlette.routing.WebSocketRoute": ("endpoint", 1),
-    "django.urls.path": ("view", 1),
-    "django.urls.re_path": ("view", 1),
-}
-"""Function → the keyword and position of the handler that it names."""
 
 RUN_COROUTINE = frozenset(
     {
@@ -184,18 +79,18 @@ TRANSPARENT = frozenset(
 )
 """Decorators that leave what a function returns as it is."""
 
-THREAD_CALLS = {
-    "asyncio.to_thread": 0,
-    "fastapi.concurrency.run_in_threadpool": 0,
-    "starlette.concurrency.run_in_threadpool": 0,
-    "anyio.to_thread.run_sync": 0,
-    "asgiref.sync.sync_to_async": 0,
-    "asyncer.asyncify": 0,
-    "functools.partial": 0,
-}
-"""Function → position of the callable that it runs, in a thread or later, on behalf of its caller."""
-
 OBJECT_ATTRIBUTES = {
     ("starlette.requests.Request", "app"): "starlette.applications.Starlette",
     ("fastapi.Request", "app"): "fastapi.FastAPI",
+    ("fastapi.FastAPI", "router"): "fastapi.routing.APIRouter",
+    ("starlette.applications.Starlette", "router"): "starlette.routing.Router",
+    ("aiohttp.web.Request", "app"): "aiohttp.web.Application",
+    ("flask.Flask", "cli"): "flask.cli.AppGroup",
+    ("flask.Blueprint", "cli"): "flask.cli.AppGroup",
+    ("quart.Quart", "cli"): "flask.cli.AppGroup",
+    **{
+        (f"{package}.ext.commands.{bot}", "tree"): f"{package}.app_commands.CommandTree"
+        for package in ("discord", "nextcord")
+        for bot in ("Bot", "AutoShardedBot")
+    },
 }

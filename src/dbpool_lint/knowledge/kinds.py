@@ -34,6 +34,7 @@ class Kind(str, enum.Enum):
     AIOMYSQL_LEASE = "connection of an aiomysql pool"
     DATABASES = "databases.Database"
     FLASK_SQLALCHEMY = "Flask-SQLAlchemy extension"
+    POOL = "pool of a SQLAlchemy engine"
 
 
 LEASES = frozenset(
@@ -112,7 +113,24 @@ MADE_BY: dict[str, Kind] = {
         ],
         Kind.DBAPI_POOL,
     ),
-    "aiomysql.create_pool": Kind.AIOMYSQL_POOL,
+    **dict.fromkeys(
+        [
+            *_spelled("databricks_langchain databricks_langchain.checkpoint", "AsyncCheckpointSaver"),
+            *_spelled("databricks_langchain databricks_langchain.checkpoint", "CheckpointSaver"),
+            *_spelled("databricks_langchain databricks_langchain.store", "AsyncDatabricksStore"),
+            *_spelled("databricks_langchain databricks_langchain.store", "DatabricksStore"),
+        ],
+        Kind.PSYCOPG_POOL,
+    ),
+    **dict.fromkeys(
+        [
+            *_spelled("mysql.connector mysql.connector.pooling", "MySQLConnectionPool"),
+            *_spelled("dbutils.pooled_db DBUtils.PooledDB", "PooledDB"),
+            "oracledb.create_pool",
+        ],
+        Kind.DBAPI_POOL,
+    ),
+    **dict.fromkeys(["aiomysql.create_pool", "asyncmy.create_pool", "aiopg.create_pool"], Kind.AIOMYSQL_POOL),
     "databases.Database": Kind.DATABASES,
     "flask_sqlalchemy.SQLAlchemy": Kind.FLASK_SQLALCHEMY,
 }
@@ -142,12 +160,30 @@ METHODS: dict[tuple[Kind, str], Kind] = {
     (Kind.ASYNC_ENGINE, "raw_connection"): Kind.RAW_CONNECTION,
     (Kind.ASYNC_ENGINE, "execution_options"): Kind.ASYNC_ENGINE,
     (Kind.CONNECTION, "execution_options"): Kind.CONNECTION,
+    (Kind.FLASK_SQLALCHEMY, "get_engine"): Kind.ENGINE,
+    (Kind.SESSION, "get_bind"): Kind.ENGINE,
+    (Kind.ASYNC_SESSION, "get_bind"): Kind.ENGINE,
     (Kind.ASYNCPG_POOL, "acquire"): Kind.ASYNCPG_LEASE,
     (Kind.PSYCOPG_POOL, "getconn"): Kind.PSYCOPG_LEASE,
     (Kind.DBAPI_POOL, "getconn"): Kind.DBAPI_LEASE,
     (Kind.AIOMYSQL_POOL, "acquire"): Kind.AIOMYSQL_LEASE,
 }
 """(kind, method) → the kind that calling the method gives."""
+
+CONNECTING = frozenset(
+    {
+        *_spelled("asyncpg asyncpg.connection", "connect"),
+        *_spelled("psycopg psycopg.Connection psycopg.AsyncConnection", "connect"),
+        *_spelled("psycopg2 pymysql MySQLdb mysql.connector mariadb", "connect"),
+        *_spelled("aiomysql asyncmy aiopg", "connect"),
+        "langgraph.checkpoint.postgres.PostgresSaver.from_conn_string",
+        "langgraph.checkpoint.postgres.aio.AsyncPostgresSaver.from_conn_string",
+        "langgraph.store.postgres.PostgresStore.from_conn_string",
+        "langgraph.store.postgres.aio.AsyncPostgresStore.from_conn_string",
+    }
+)
+"""Callables that open one connection to a database server, without a pool. Sources: the drivers' API references;
+LangGraph's savers open a connection each time their `from_conn_string` is entered."""
 
 CALLED: dict[Kind, Kind] = {Kind.FACTORY: Kind.SESSION, Kind.ASYNC_FACTORY: Kind.ASYNC_SESSION}
 """What calling a value of a kind gives. A scoped registry gives the thread's one session, which it keeps itself."""
@@ -191,3 +227,19 @@ USING = frozenset(
 
 USING_METHODS = frozenset({"create_all", "drop_all", "reflect"})
 """Methods of a `MetaData` that do so."""
+
+POOL_CLASSES = frozenset(
+    _spelled("sqlalchemy.pool sqlalchemy.pool.base", "Pool")
+    + _spelled("sqlalchemy.pool sqlalchemy.pool.impl", "QueuePool")
+    + _spelled("sqlalchemy.pool sqlalchemy.pool.impl", "AsyncAdaptedQueuePool")
+)
+"""Classes of SQLAlchemy's pools as they stand in annotations; no seeds of the slice."""
+
+COUNTERS = frozenset({"size", "checkedout", "checkedin", "overflow"})
+"""Methods of a `QueuePool` that count. Source: SQLAlchemy's "Connection Pooling", API documentation."""
+
+TELLING_COUNTERS = frozenset({"checkedout", "checkedin"})
+"""Those of them that nothing else has."""
+
+COUNTERLESS_POOLS = frozenset({"NullPool", "StaticPool", "AssertionPool", "SingletonThreadPool"})
+"""Pool classes without these methods; `SingletonThreadPool.size` is a number. Verified with 2.0 and 2.1."""

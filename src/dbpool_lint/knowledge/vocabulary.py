@@ -5,19 +5,36 @@ from __future__ import annotations
 import re
 
 from dbpool_lint.knowledge.blocking import SLEEPS
-from dbpool_lint.knowledge.kinds import ANNOTATED, MADE_BY, METHODS, VOCABULARY, Kind
+from dbpool_lint.knowledge.kinds import ANNOTATED, CONNECTING, MADE_BY, METHODS, TELLING_COUNTERS, VOCABULARY, Kind
 from dbpool_lint.knowledge.poolers import CONNECTORS
 
-FLASK_KEYS = frozenset({"SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS", "SQLALCHEMY_BINDS"})
+FLASK_KEYS = frozenset(
+    {"SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS", "SQLALCHEMY_BINDS", "SQLALCHEMY_POOL_SIZE"}
+    | {"SQLALCHEMY_POOL_TIMEOUT", "SQLALCHEMY_POOL_RECYCLE", "SQLALCHEMY_MAX_OVERFLOW"}
+)
 """Settings of Flask-SQLAlchemy that are given by name. Source: its configuration page."""
 
 MIDDLEWARE = frozenset({"fastapi_sqlalchemy.DBSessionMiddleware", "fastapi_async_sqlalchemy.SQLAlchemyMiddleware"})
 """Middleware that makes an engine of its own from `db_url` and `engine_args`."""
 
-POOL_NAMES = VOCABULARY | CONNECTORS | MIDDLEWARE
+_ALCHEMY = (
+    *("advanced_alchemy.config", "advanced_alchemy.config.asyncio", "advanced_alchemy.config.sync"),
+    *("advanced_alchemy.config.engine", "advanced_alchemy.extensions.litestar"),
+    *(f"advanced_alchemy.extensions.{name}" for name in ("fastapi", "starlette", "flask", "sanic", "litestar.plugins")),
+    *("litestar.plugins.sqlalchemy", "litestar.contrib.sqlalchemy.plugins", "litestar.contrib.sqlalchemy"),
+)
+PLUGIN_CONFIGS = frozenset(
+    f"{module}.{name}" for module in _ALCHEMY for name in ("SQLAlchemyAsyncConfig", "SQLAlchemySyncConfig")
+)
+"""Configurations of plugins that make an engine from `connection_string` and `engine_config`. advanced-alchemy 1.x."""
+
+ENGINE_CONFIGS = frozenset(f"{module}.EngineConfig" for module in _ALCHEMY)
+"""What holds their engine's options. What is left out is not passed to SQLAlchemy. advanced-alchemy 1.x."""
+
+POOL_NAMES = VOCABULARY | CONNECTORS | CONNECTING | MIDDLEWARE | PLUGIN_CONFIGS | ENGINE_CONFIGS
 """Dotted names whose statements are followed in both directions: to what uses them and to what they use."""
 
-MAKERS = frozenset(MADE_BY) | CONNECTORS | MIDDLEWARE
+MAKERS = frozenset(MADE_BY) | CONNECTORS | CONNECTING | MIDDLEWARE | PLUGIN_CONFIGS | ENGINE_CONFIGS
 """Those of them that make pools and leases: what stands around these is looked at more closely."""
 
 CLASSES = frozenset(
@@ -28,6 +45,12 @@ CLASSES = frozenset(
 TAKING = frozenset(method for _, method in METHODS)
 """Methods that take a lease from a pool."""
 
+ASKED_OF_POOLS = TELLING_COUNTERS
+"""Methods that only pools have: what calls one reads a pool, wherever it comes from."""
+
+EXPECTING = frozenset({"TimeoutError"})
+"""Exceptions that code around a lease may expect: it is looked at although it only asks for the lease."""
+
 LENDERS = frozenset(name for name, kind in MADE_BY.items() if kind not in (Kind.ENGINE, Kind.ASYNC_ENGINE))
 """Those that hand out leases: what is lent one is looked at, for whether it gives it back."""
 
@@ -37,5 +60,5 @@ SINK_NAMES = SLEEPS
 
 def seeds(extra: frozenset[str] = frozenset()) -> re.Pattern[str]:
     """A quick test of a file's text: without a match it holds no seed. `extra` are dotted names from settings."""
-    words = {name.rpartition(".")[2] for name in (POOL_NAMES | SINK_NAMES | extra)}
+    words = {name.rpartition(".")[2] for name in (POOL_NAMES | SINK_NAMES | ASKED_OF_POOLS | extra)}
     return re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, words))) + r")\b|" + "|".join(sorted(FLASK_KEYS)))
