@@ -21,7 +21,7 @@ from dbpool_lint.facts.values import (
     kinds,
     merged,
 )
-from dbpool_lint.knowledge.kinds import ANNOTATED
+from dbpool_lint.knowledge.kinds import ANNOTATED, POOL_CLASSES, Kind
 
 _NOTHING: Values = (UNKNOWN,)
 _IDENTIFIERS = re.compile(r"[^\W\d][\w.]*")
@@ -50,6 +50,8 @@ def completed(evaluator: Evaluates, values: Values, annotation: facts.Expr, scop
 
 def promised(evaluator: Evaluates, value: object) -> Values:
     if isinstance(value, External):
+        if value.name in POOL_CLASSES:
+            return (Kinded(Kind.POOL),)
         return (Kinded(ANNOTATED[value.name]),) if value.name in ANNOTATED else (Object(value.name),)
     if isinstance(value, Type):
         kind = kind_of_class(evaluator, value.cls)

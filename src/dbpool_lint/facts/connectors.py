@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from dbpool_lint.deploy.model import DeploymentFacts, Pooler
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.arguments import Argument, Reader, Table, all_calls
+from dbpool_lint.facts.arguments import Reader, Table, all_calls
 from dbpool_lint.facts.pools import Creation, statement_of
 from dbpool_lint.facts.project import Function, Module, Scope, module_of
+from dbpool_lint.facts.tables import joined
 from dbpool_lint.facts.urls import Url, Urls, libpq, urls
 from dbpool_lint.facts.values import External
 from dbpool_lint.fixing.recipes import Spot
@@ -119,12 +120,12 @@ def driver_options(reader: Reader, connector: Connector) -> Table:
     if not connector.through:
         for keyword in connector.call.keywords:
             if keyword.name:
-                table.add(keyword.name, (keyword.value, connector.scope))
+                table.put(keyword.name, (keyword.value, connector.scope))
         return table
     given = reader.argument(connector.call, connector.scope, connector.through)
     found = Table(complete=given.certain)
-    for place in given.places:
-        found.take(reader.table(*place))
+    if given.places:
+        found.overlay(joined(reader.table(*place) for place in given.places))
     if _is_set_elsewhere(connector.module):
         found.complete = False
     for hook in ("async_creator", "creator", "connection_class", "configure"):
@@ -160,7 +161,7 @@ def _sets_option(target: facts.Expr, function: Function) -> bool:
 
 def possible(reader: Reader, table: Table, name: str) -> tuple[object, ...] | None:
     """The literal values an option may have: () when it is absent, None when that cannot be said."""
-    argument = Argument(tuple(table.entries.get(name, ())), table.complete)
+    argument = table.argument(name)
     if argument.absent:
         return ()
     if not argument.places:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.classes import outside_bases
@@ -9,21 +11,39 @@ from dbpool_lint.facts.project import Class, Scope
 from dbpool_lint.facts.values import UNKNOWN, Evaluates, External, Literal, Object, Value, Values
 
 _GETTERS = frozenset({"os.getenv", "os.environ.get", "environ.get"})
-_READERS = frozenset(
-    {
-        "starlette.config.Config",
-        "decouple.config",
-        "decouple.Config",
-        "environs.Env",
-        "environ.Env",
-    }
-)
+_READERS = {
+    "starlette.config.Config": 2,
+    "decouple.config": 1,
+    "decouple.Config": 1,
+    "decouple.AutoConfig": 1,
+    "environs.Env": 1,
+    "environs.env": 1,
+    "environ.Env": 2,
+}
+"""What reads a variable when it is called → the position of its default. `config("X", default=5, cast=int)`"""
+
+_TYPED = frozenset({"str", "bool", "int", "float", "json", "list", "url", "db", "db_url", "log_level"})
+"""Methods of such a reader that read a variable as a type: `env.bool("X", False)`."""
+
 _CONVERTERS = {"builtins.int": int, "builtins.float": float, "builtins.str": str}
 _FALSY_TEXT = frozenset({"", "0", "false", "no", "off", "f", "n"})
 SETTINGS_CLASSES = frozenset(
     {"pydantic.BaseSettings", "pydantic_settings.BaseSettings", "pydantic_settings.main.BaseSettings"}
 )
-_FIELDS = frozenset({"pydantic.Field", "pydantic.fields.Field", "dataclasses.field"})
+FIELDS = frozenset(
+    {
+        "pydantic.Field",
+        "pydantic.fields.Field",
+        "dataclasses.field",
+        "attr.ib",
+        "attr.attrib",
+        "attr.field",
+        "attrs.field",
+        "msgspec.field",
+        "sqlmodel.Field",
+    }
+)
+"""Functions that describe a field of a class, its default among their arguments."""
 
 
 def variable(evaluator: Evaluates, fact: facts.Expr, scope: Scope) -> Values | None:
@@ -37,17 +57,46 @@ def variable(evaluator: Evaluates, fact: facts.Expr, scope: Scope) -> Values | N
     if not isinstance(fact, facts.Call):
         return None
     names = [v.name for v in evaluator.values(fact.func, scope) if isinstance(v, External)]
-    objects = [v.of for v in evaluator.values(fact.func, scope) if isinstance(v, Object)]
     if any(name in _GETTERS for name in names):
         return _default(evaluator, fact, scope, position=1)
-    if any(name in _READERS for name in (*names, *objects)) and fact.args:
-        reads_file = any(name.rpartition(".")[2] in ("Config", "Env") for name in names)
-        return None if reads_file else _default(evaluator, fact, scope, position=2)
-    if any(name in _FIELDS for name in names):
+    if (position := _reader(evaluator, fact, scope)) is not None:
+        return _default(evaluator, fact, scope, position)
+    if any(name in FIELDS for name in names):
         return _default(evaluator, fact, scope, position=0)
-    if names and names[0] in _CONVERTERS and len(fact.args) == 1:
-        return _converted(evaluator.values(fact.args[0], scope), names[0])
+    return converted(evaluator, fact, scope, lambda inner: evaluator.values(inner, scope))
+
+
+def _reader(evaluator: Evaluates, fact: facts.Call, scope: Scope) -> int | None:
+    """The position of the default in `config("X", …)` or `env.bool("X", …)`; None for other calls."""
+    if not fact.args:
+        return None
+    for value in evaluator.values(fact.func, scope):
+        if isinstance(value, Object) and value.of in _READERS:
+            return _READERS[value.of]
+        if isinstance(value, External) and value.name in _READERS and value.name.rpartition(".")[2].islower():
+            return _READERS[value.name]
+    if isinstance(fact.func, facts.Attr) and fact.func.name in _TYPED:
+        for value in evaluator.values(fact.func.base, scope):
+            name = value.of if isinstance(value, Object) else value.name if isinstance(value, External) else ""
+            if name in _READERS and "env" in name:
+                return 1
     return None
+
+
+def converted(
+    evaluator: Evaluates, fact: facts.Call, scope: Scope, read: Callable[[facts.Expr], Values]
+) -> Values | None:
+    """What `int(...)` and the like make of their argument; None for other calls."""
+    for value in evaluator.values(fact.func, scope):
+        if isinstance(value, External) and value.name in _CONVERTERS and len(fact.args) == 1:
+            return _converted(read(fact.args[0]), value.name)
+        return None
+    return None
+
+
+def reads(evaluator: Evaluates, fact: facts.Expr, scope: Scope) -> bool:
+    """Whether an expression reads the environment or a settings file."""
+    return isinstance(fact, (facts.Call, facts.Item)) and variable(evaluator, fact, scope) is not None
 
 
 def key_of(evaluator: Evaluates, fact: facts.Call | facts.Item, scope: Scope) -> str:
@@ -82,12 +131,18 @@ def _default(evaluator: Evaluates, fact: facts.Call, scope: Scope, position: int
     values = evaluator.values(given, scope)
     cast = next((k.value for k in fact.keywords if k.name == "cast"), None)
     values = tuple(Literal(v.value, default=True) if isinstance(v, Literal) else v for v in values)
-    chain = walking.chain(cast) if cast is not None else None
-    return _cast(values, chain[-1]) if chain else values
+    if cast is None:
+        return _truths(values) if isinstance(fact.func, facts.Attr) and fact.func.name == "bool" else values
+    chain = walking.chain(cast)
+    return _cast(values, chain[-1]) if chain else (UNKNOWN,)
 
 
 def _cast(values: Values, name: str) -> Values:
-    return _converted(values, f"builtins.{name}") if name != "bool" else tuple(_truth(v) for v in values)
+    return _converted(values, f"builtins.{name}") if name != "bool" else _truths(values)
+
+
+def _truths(values: Values) -> Values:
+    return tuple(_truth(value) for value in values)
 
 
 def _truth(value: Value) -> Value:

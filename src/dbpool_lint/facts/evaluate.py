@@ -6,10 +6,9 @@ import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dbpool_lint.facts import environment, walking
+from dbpool_lint.facts import environment, members, products, walking
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.annotations import annotated, completed, promised
-from dbpool_lint.facts.classes import bases_of, decorated, kind_of_class, lookup
+from dbpool_lint.facts.annotations import annotated, completed
 from dbpool_lint.facts.entering import element, entered
 from dbpool_lint.facts.project import Bound, Class, Function, Module, Project, Scope
 from dbpool_lint.facts.values import (
@@ -27,40 +26,38 @@ from dbpool_lint.facts.values import (
     kept,
     kinds,
     merged,
-    names_of,
 )
 from dbpool_lint.knowledge import frameworks
-from dbpool_lint.knowledge.kinds import CALLED, MADE_BY, METHODS, Kind
+from dbpool_lint.knowledge.kinds import METHODS
 from dbpool_lint.sources.names import Defined, Elsewhere, Meaning, ModuleName
 
 _DEEPEST = 40
 _NOTHING: Values = (UNKNOWN,)
 _BUILTINS = frozenset(dir(builtins))
 
-_ATTRIBUTES: dict[tuple[Kind, str], Kind] = {
-    (Kind.ASYNC_ENGINE, "sync_engine"): Kind.ENGINE,
-    (Kind.FLASK_SQLALCHEMY, "session"): Kind.SCOPED,
-    (Kind.FLASK_SQLALCHEMY, "engine"): Kind.ENGINE,
-    (Kind.ASYNC_SESSION, "sync_session"): Kind.SESSION,
-}
-
 
 @dataclass(slots=True)
 class Evaluator:
-    """Evaluates expressions of one project; remembers what it found."""
+    """Evaluates expressions of one project; remembers what it found.
+
+    What is known goes by the identity of an expression, so the expression is kept with it.
+    """
 
     project: Project
-    _known: dict[tuple[int, int], Values] = field(default_factory=dict)
+    _known: dict[tuple[int, int], tuple[facts.Expr, Values]] = field(default_factory=dict)
     _busy: set[tuple[int, int]] = field(default_factory=set)
     _results: dict[int, Values] = field(default_factory=dict)
     _guessed: dict[tuple[int, int], Values] = field(default_factory=dict)
+    _running: set[int] = field(default_factory=set)
+    _guessed_results: dict[int, Values] = field(default_factory=dict)
     _cuts: int = 0
+    _circles: int = 0
 
     def values(self, fact: facts.Expr, scope: Scope) -> Values:
         """What `fact` may be. Recursive definitions are unknown."""
         key = (id(fact), id(scope))
         if key in self._known:
-            return self._known[key]
+            return self._known[key][1]
         if key in self._guessed:
             self._cuts += 1  # whoever uses a guess has one as well
             return self._guessed[key]
@@ -74,9 +71,11 @@ class Evaluator:
         finally:
             self._busy.discard(key)
         if not self._busy:
-            self._guessed.clear()  # what a cut circle left unknown may be known when asked for from elsewhere
+            # what a cut circle left unknown may be known when asked for from elsewhere
+            self._guessed.clear()
+            self._guessed_results.clear()
         if not self._busy or self._cuts == cuts:
-            self._known[key] = found
+            self._known[key] = (fact, found)
         else:
             self._guessed[key] = found
         return found
@@ -116,7 +115,7 @@ class Evaluator:
             return self._global(name, scope)
         if isinstance(scope, Class):
             if name in scope.attributes:
-                return self._bindings(scope.attributes[name], scope)
+                return self.bindings(scope.attributes[name], scope)
             return self.name(name, scope.parent or scope.module)
         local = self._local(name, scope)
         return local if local is not None else self.name(name, scope.parent or scope.module)
@@ -128,7 +127,7 @@ class Evaluator:
         if (param := scope.param(name)) is not None:
             found.append(self._param(param, scope))
         if name in scope.bound:
-            found.append(self._bindings(scope.bound[name], scope))
+            found.append(self.bindings(scope.bound[name], scope))
         if name in scope.nested:
             found.append((Routine(scope.nested[name]),))
         if name in scope.classes:
@@ -162,7 +161,7 @@ class Evaluator:
         if (cls := module.classes.get(meaning.name)) is not None:
             found.append((Type(cls),))
         if meaning.name in module.bound:
-            found.append(kept(self._bindings(module.bound[meaning.name], module)))
+            found.append(kept(self.bindings(module.bound[meaning.name], module)))
         if meaning.name in self.project.names.bindings(module.name):
             binding = self.project.names.bindings(module.name)[meaning.name][-1]
             imported = self.project.names.binding(binding, module.name)
@@ -171,7 +170,8 @@ class Evaluator:
                 found.append(self.meaning(imported, seen))
         return merged(*found) if found else _NOTHING
 
-    def _bindings(self, bounds: list[Bound], scope: Scope) -> Values:
+    def bindings(self, bounds: list[Bound], scope: Scope) -> Values:
+        """What a name may be that is bound in these ways."""
         values = merged(*(self.bound(bound, scope) for bound in bounds))
         certain = tuple(v for v in values if v is not UNKNOWN and v != Literal(None))
         # `engine: Engine | None = None` filled in later: the None is only how it starts
@@ -254,40 +254,16 @@ class Evaluator:
         if isinstance(value, ModuleOf):
             return self.meaning(self.project.names.attribute(ModuleName(value.module), name, module))
         if isinstance(value, Kinded):
-            kind = _ATTRIBUTES.get((value.kind, name))
+            kind = members.ATTRIBUTES.get((value.kind, name))
             return (Kinded(kind),) if kind else _NOTHING
         if isinstance(value, Instance):
-            return self._of_instance(value.cls, name)
+            return members.of_instance(self, value.cls, name)
         if isinstance(value, Type):
-            return self._of_class(value.cls, name)
+            return members.of_class(self, value.cls, name)
+        if isinstance(value, Object) and value.of == "builtins.super":
+            return members.of_super(self, name, scope)
         if isinstance(value, Object) and (value.of, name) in frameworks.OBJECT_ATTRIBUTES:
             return (Object(frameworks.OBJECT_ATTRIBUTES[value.of, name]),)
-        return _NOTHING
-
-    def _of_instance(self, cls: Class, name: str) -> Values:
-        method = lookup(self, cls, name)
-        if method is not None:
-            if not decorated(self, method, "property", "cached_property", "hybrid_property", "computed_field"):
-                return (Routine(method, bound=not method.has_decorator("staticmethod")),)
-            result = self.result(method)
-            return kept(result) if decorated(self, method, "cached_property") else result
-        found: list[Values] = []
-        for owner in bases_of(self, cls):
-            found.extend(kept(self.values(value, function)) for function, value in owner.stored.get(name, ()))
-            if name in owner.attributes:
-                found.append(kept(self._bindings(owner.attributes[name], owner)))
-        given = environment.of_settings(self, cls, name)
-        settled = given or merged(*found)
-        certain = tuple(v for v in settled if v is not UNKNOWN)
-        return certain or _NOTHING
-
-    def _of_class(self, cls: Class, name: str) -> Values:
-        method = lookup(self, cls, name)
-        if method is not None:
-            return (Routine(method, bound=method.has_decorator("classmethod")),)
-        for owner in bases_of(self, cls):
-            if name in owner.attributes:
-                return kept(self._bindings(owner.attributes[name], owner))
         return _NOTHING
 
     def _call(self, fact: facts.Call, scope: Scope) -> Values:
@@ -298,57 +274,12 @@ class Evaluator:
             made = self._method(fact, fact.func, scope)
             if made:
                 return made
-        found = merged(*(self.called(value, fact, scope) for value in self.values(fact.func, scope)))
+        found = merged(*(products.called(self, value, fact, scope) for value in self.values(fact.func, scope)))
         return found or _NOTHING
 
     def _method(self, fact: facts.Call, func: facts.Attr, scope: Scope) -> Values:
         made = (METHODS.get((kind, func.name)) for kind in sorted(kinds(self.values(func.base, scope))))
         return tuple(Kinded(kind, fresh=True) for kind in made if kind)
-
-    def called(self, value: object, fact: facts.Call, scope: Scope) -> Values:
-        """What calling `value` gives."""
-        if isinstance(value, External):
-            return self._called_outside(value.name, fact, scope)
-        if isinstance(value, Type):
-            kind = kind_of_class(self, value.cls)
-            return (Kinded(kind, fresh=True),) if kind else (Instance(value.cls),)
-        if isinstance(value, Routine):
-            if any(name in self.project.settings.session_factories for name in names_of(value)):
-                return (Kinded(Kind.SESSION, fresh=True),)
-            return self.outcome(value.function)
-        if isinstance(value, Kinded):
-            if value.kind is Kind.SCOPED:
-                return (Kinded(Kind.SESSION, fresh=value.fresh),)
-            return (Kinded(CALLED[value.kind], fresh=True),) if value.kind in CALLED else _NOTHING
-        return _NOTHING
-
-    def _called_outside(self, name: str, fact: facts.Call, scope: Scope) -> Values:
-        if name in self.project.settings.session_factories:
-            return (Kinded(Kind.SESSION, fresh=True),)
-        kind = MADE_BY.get(name)
-        if kind is not None:
-            return (Kinded(self._factory_kind(kind, fact, scope), fresh=True),)
-        if name == "typing.cast" and len(fact.args) == 2:
-            return self.values(fact.args[1], scope)
-        if name in frameworks.RUN_COROUTINE and fact.args:
-            return self.values(fact.args[0], scope)
-        if name == "functools.partial" and fact.args:
-            inner = self.values(fact.args[0], scope)
-            return tuple(External(v.name, filled=True) if isinstance(v, External) else v for v in inner)
-        if name in frameworks.MANAGERS and fact.args:
-            inner = self.values(fact.args[0], scope)
-            return tuple(Routine(v.function, v.bound) for v in inner if isinstance(v, Routine)) or _NOTHING
-        return (Object(name),)
-
-    def _factory_kind(self, kind: Kind, fact: facts.Call, scope: Scope) -> Kind:
-        """`sessionmaker(engine, class_=AsyncSession)` is how SQLAlchemy 1.4 spells an async factory."""
-        if kind is not Kind.FACTORY:
-            return kind
-        given = next((k.value for k in fact.keywords if k.name == "class_"), None)
-        if given is None:
-            return kind
-        made = merged(*(promised(self, v) for v in self.values(given, scope)))
-        return Kind.ASYNC_FACTORY if Kind.ASYNC_SESSION in kinds(made) else kind
 
     def outcome(self, function: Function) -> Values:
         """What calling a function of the project gives, decorators and generators considered."""
@@ -374,13 +305,34 @@ class Evaluator:
         key = id(function)
         if key in self._results:
             return self._results[key]
-        self._results[key] = _NOTHING
-        found = merged(*(self.values(value, function) for value in returned(function)))
+        if key in self._running or key in self._guessed_results:
+            self._cuts += 1
+            self._circles += key in self._running
+            return self._guessed_results.get(key, _NOTHING)
+        cuts = self._cuts
+        self._running.add(key)
+        try:
+            found = self._result(function)
+        finally:
+            self._running.discard(key)
+        if self._cuts == cuts or not (self._busy or self._running):
+            self._results[key] = found
+        else:
+            self._guessed_results[key] = found
+        return found
+
+    def _result(self, function: Function) -> Values:
+        found: Values = ()
+        for value in returned(function):
+            circles = self._circles
+            values = self.values(value, function)
+            # what a function gives that only asks for itself adds nothing to its other results
+            if values != _NOTHING or circles == self._circles:
+                found = merged(found, values)
         if not kinds(found) and function.node.returns is not None:
             promised = annotated(self, function.node.returns, function.owner or function.parent or function.module)
             found = merged(found, tuple(v for v in promised if v is not UNKNOWN))
-        self._results[key] = found or _NOTHING
-        return self._results[key]
+        return found or _NOTHING
 
     def yielded(self, function: Function) -> Values:
         """What a generator function yields, as read by who receives it."""

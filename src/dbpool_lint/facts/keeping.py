@@ -22,11 +22,11 @@ _CLOSING = frozenset({"dispose", "close", "close_all", "closeall", "wait_closed"
 
 def is_cached(evaluator: Evaluator, function: Function) -> bool:
     """Whether decorators make a function keep what it returned the first time."""
-    if _is_per_request(evaluator, function.owner) and decorated(evaluator, function, "cached_property"):
-        return False  # kept by an object that is gone with the request
+    if _is_made_anew(evaluator, function.owner) and _keeps_by_object(evaluator, function):
+        return False  # kept by, or for, an object that is gone with the request
     for decorator, name in zip(function.node.decorators, evaluator.decorator_names(function), strict=True):
         if name in frameworks.CACHES:
-            return True
+            return not _keeps_nothing(decorator)
         func = decorator.func if isinstance(decorator, facts.Call) else decorator
         chain = walking.chain(func)
         if chain and any(word in chain[-1].lower() for word in _CACHING_WORDS):
@@ -35,6 +35,22 @@ def is_cached(evaluator: Evaluator, function: Function) -> bool:
         if any(_memoizes(evaluator, v.function) for v in evaluator.values(func, outside) if isinstance(v, Routine)):
             return True
     return False
+
+
+def _keeps_by_object(evaluator: Evaluator, function: Function) -> bool:
+    """Whether a cache belongs to the object: `cached_property`, or `lru_cache` on a method, whose key has `self`."""
+    if decorated(evaluator, function, "cached_property"):
+        return True
+    own = function.is_method and not function.has_decorator("classmethod")
+    return own and decorated(evaluator, function, "lru_cache", "cache", "alru_cache")
+
+
+def _keeps_nothing(decorator: facts.Expr) -> bool:
+    """`@lru_cache(maxsize=0)` counts its misses and keeps nothing."""
+    if not isinstance(decorator, facts.Call):
+        return False
+    sizes = (*decorator.args[:1], *(k.value for k in decorator.keywords if k.name == "maxsize"))
+    return any(isinstance(size, facts.Const) and size.value == 0 and size.value is not False for size in sizes)
 
 
 def _memoizes(evaluator: Evaluator, decorator: Function) -> bool:
@@ -46,15 +62,24 @@ def _memoizes(evaluator: Evaluator, decorator: Function) -> bool:
     )
 
 
-def per_request(evaluator: Evaluator) -> set[int]:
-    """The classes, by identity, whose objects are made anew for each request, as far as is known by now."""
-    found = evaluator.project.memory.setdefault("classes made for each request", set())
+def made_anew(evaluator: Evaluator) -> set[int]:
+    """The classes, by identity, whose objects are made for each request or job, as far as is known by now."""
+    return _remembered(evaluator, "classes made anew")
+
+
+def entry_functions(evaluator: Evaluator) -> set[int]:
+    """The functions, by identity, that requests and jobs start with."""
+    return _remembered(evaluator, "entry functions")
+
+
+def _remembered(evaluator: Evaluator, key: str) -> set[int]:
+    found = evaluator.project.memory.setdefault(key, set())
     assert isinstance(found, set)
     return found
 
 
-def _is_per_request(evaluator: Evaluator, cls: Class | None) -> bool:
-    return cls is not None and id(cls) in per_request(evaluator)
+def _is_made_anew(evaluator: Evaluator, cls: Class | None) -> bool:
+    return cls is not None and id(cls) in made_anew(evaluator)
 
 
 def is_kept(evaluator: Evaluator, fact: walking.Fact, function: Function) -> bool:
@@ -64,6 +89,17 @@ def is_kept(evaluator: Evaluator, fact: walking.Fact, function: Function) -> boo
         outlives(evaluator, target, function, derived)
         for target, value in _stores(evaluator, function)
         if value is fact or _carries(value, fact, derived)
+    )
+
+
+def is_kept_by_request(evaluator: Evaluator, fact: walking.Fact, function: Function) -> bool:
+    """Whether the value is kept on Flask's `g`, which lives for one request."""
+    derived = _derived(evaluator, fact, function)
+    return any(
+        isinstance(target, (facts.Attr, facts.Item))
+        and (value is fact or _carries(value, fact, derived))
+        and any(is_request_proxy(v) for v in evaluator.values(target.base, function))
+        for target, value in _stores(evaluator, function)
     )
 
 
@@ -139,20 +175,34 @@ def outlives(
     if isinstance(target, facts.Item):
         return _place_outlives(evaluator, target.base, function, derived)
     if isinstance(target, facts.Attr):
+        if _is_own(target.base, function) and id(function) in entry_functions(evaluator):
+            return _asked_for(target.name, function)  # a task that stores it on itself each time keeps nothing
         return _place_outlives(evaluator, target.base, function, derived)
     return False
 
 
+def _is_own(base: facts.Expr, function: Function) -> bool:
+    return function.is_method and walking.is_name(base, function.node.params[0].name)
+
+
 def _asked_for(name: str, function: Function) -> bool:
-    """Whether a function looks at a global before it fills it; one that is assigned on every call keeps nothing."""
+    """Whether a function looks at a name before it fills it; one that is assigned on every call keeps nothing."""
     for fact in function.body:
-        if isinstance(fact, (facts.If, facts.While, facts.Choice)) and name in walking.names(fact.test):
+        if isinstance(fact, (facts.If, facts.While, facts.Choice)) and _mentions(fact.test, name):
             return True
-        if isinstance(fact, facts.Logic) and any(name in walking.names(part) for part in fact.operands[:-1]):
+        if isinstance(fact, facts.Logic) and any(_mentions(part, name) for part in fact.operands[:-1]):
             return True
-        if isinstance(fact, facts.Try) and any(name in walking.names(statement) for statement in fact.body):
+        if isinstance(fact, facts.Try) and any(_mentions(statement, name) for statement in fact.body):
             return True
     return False
+
+
+def _mentions(fact: walking.Fact, name: str) -> bool:
+    return any(
+        name == (inner.id if isinstance(inner, facts.Name) else inner.name if isinstance(inner, facts.Attr) else None)
+        or (isinstance(inner, facts.Const) and inner.value == name)
+        for inner in walking.everything([fact])
+    )
 
 
 def _is_nonlocal(name: str, function: Function) -> bool:
@@ -169,8 +219,8 @@ def _place_outlives(evaluator: Evaluator, base: facts.Expr, function: Function, 
     first = chain[0]
     if function.owner is not None and function.is_method and first == function.node.params[0].name:
         # what an object keeps from its constructor lives as long as the object: its maker decides
-        made_anew = _is_per_request(evaluator, function.owner)
-        return len(chain) > 1 or (not made_anew and function.node.name not in ("__init__", "__post_init__"))
+        anew = _is_made_anew(evaluator, function.owner)
+        return len(chain) > 1 or (not anew and function.node.name not in ("__init__", "__post_init__"))
     if _is_application_state(chain):
         return True
     if first in derived or (first in function.bound and first not in function.global_names):
@@ -179,7 +229,7 @@ def _place_outlives(evaluator: Evaluator, base: facts.Expr, function: Function, 
         if isinstance(param.default, (facts.Mapping, facts.Sequence)):
             return True  # a default is made once, with the function
         return any(_is_lasting(evaluator, value) for value in evaluator.values(base, function))
-    return not any(_is_request_proxy(value) for value in evaluator.name(first, function))
+    return not any(is_request_proxy(value) for value in evaluator.name(first, function))
 
 
 def _is_application_state(chain: list[str]) -> bool:
@@ -190,7 +240,7 @@ def _is_lasting(evaluator: Evaluator, value: Value) -> bool:
     return isinstance(value, (Type, ModuleOf)) or is_app(evaluator, value)
 
 
-def _is_request_proxy(value: Value) -> bool:
+def is_request_proxy(value: Value) -> bool:
     """Flask's `g`, `request` and the like look like globals and live for one request."""
     if isinstance(value, External):
         return value.name in ("flask.g", "flask.request", "flask.session", "quart.g", "quart.request")

@@ -9,12 +9,12 @@ from typing import TypeVar, cast
 from dbpool_lint.config import Settings
 from dbpool_lint.facts.arguments import Callers, Reader
 from dbpool_lint.facts.connectors import Connector, connectors
-from dbpool_lint.facts.entries import Entry, request_entries
+from dbpool_lint.facts.entries import Entry, job_entries, request_entries
 from dbpool_lint.facts.evaluate import Evaluator
 from dbpool_lint.facts.options import Site, sites
-from dbpool_lint.facts.pools import Creation, creations
+from dbpool_lint.facts.pools import Creation, applied, connected, creations
 from dbpool_lint.facts.project import Module, Project
-from dbpool_lint.facts.reach import Path, request_paths
+from dbpool_lint.facts.reach import Path, Paths, paths
 
 T = TypeVar("T")
 
@@ -41,6 +41,14 @@ class Linked:
         return tuple(creations(self.reader))
 
     @functools.cached_property
+    def _connected(self) -> tuple[Creation, ...]:
+        return tuple(connected(self.reader))
+
+    @functools.cached_property
+    def _applied(self) -> tuple[Creation, ...]:
+        return tuple(applied(self.reader))
+
+    @functools.cached_property
     def sites(self) -> tuple[Site, ...]:
         """Every place where engine options of applications are given."""
         return tuple(sites(self.reader, self.creations))
@@ -56,14 +64,23 @@ class Linked:
         return request_entries(self.evaluator)
 
     @functools.cached_property
-    def request_paths(self) -> dict[int, Path]:
-        """By the identity of each function on the request path: how it is reached."""
-        return request_paths(self.evaluator, self.entries)
+    def jobs(self) -> tuple[Entry, ...]:
+        """The functions that a long-lived process runs again and again outside of requests."""
+        return job_entries(self.evaluator)
+
+    @functools.cached_property
+    def _paths(self) -> Paths:
+        return paths(self.evaluator, self.entries, self.jobs)
 
     @property
-    def idle_limit(self) -> int | None:
-        """The seconds after which the project's own pooler drops idle clients."""
-        return min((p.idle_limit for p in self.project.deployment.poolers if p.idle_limit), default=None)
+    def request_paths(self) -> dict[int, Path]:
+        """By the identity of each function on the request path: how it is reached."""
+        return self._paths.requests
+
+    @property
+    def job_paths(self) -> dict[int, Path]:
+        """By the identity of each function that jobs reach: how it is reached."""
+        return self._paths.jobs
 
     def remember(self, key: str, make: Callable[[], T]) -> T:
         """What `make` gives, made once for the whole project."""
@@ -73,3 +90,11 @@ class Linked:
 
     def created_in(self, module: Module) -> tuple[Creation, ...]:
         return tuple(made for made in self.creations if made.module is module)
+
+    def connected_in(self, module: Module) -> tuple[Creation, ...]:
+        """The calls of the module that open one connection, without a pool."""
+        return tuple(made for made in self._connected if made.module is module)
+
+    def applied_in(self, module: Module) -> tuple[Creation, ...]:
+        """The calls of the module that give a new Flask application its own engines."""
+        return tuple(made for made in self._applied if made.module is module)

@@ -13,9 +13,9 @@ from dbpool_lint.facts.evaluate import Evaluator
 from dbpool_lint.facts.leases import is_only_used
 from dbpool_lint.facts.project import Class, Function, Module, Scope, module_of
 from dbpool_lint.facts.urls import Urls, urls
-from dbpool_lint.facts.values import External, Type
+from dbpool_lint.facts.values import External, Object, Type, kinds
 from dbpool_lint.fixing.recipes import Spot
-from dbpool_lint.knowledge.kinds import MADE_BY, POOLS, SQLALCHEMY_ENGINES, USING, USING_METHODS, Kind
+from dbpool_lint.knowledge.kinds import CONNECTING, MADE_BY, POOLS, SQLALCHEMY_ENGINES, USING, USING_METHODS, Kind
 
 _KEEPING = frozenset({"QueuePool", "AsyncAdaptedQueuePool", "FallbackAsyncAdaptedQueuePool"})
 _NOT_KEEPING = frozenset({"NullPool", "StaticPool", "AssertionPool", "SingletonThreadPool"})
@@ -51,6 +51,12 @@ class Creation:
         return Spot(self.statement, self.call.at)
 
     @property
+    def what(self) -> str:
+        """What the code calls it: the last part of the constructor's name."""
+        *_, owner, last = f".{self.name}".split(".")
+        return f"{owner}.{last}" if self.kind is Kind.FLASK_SQLALCHEMY and last == "init_app" else last
+
+    @property
     def is_sqlalchemy(self) -> bool:
         return self.name in SQLALCHEMY_ENGINES
 
@@ -58,11 +64,40 @@ class Creation:
 def creations(reader: Reader) -> Iterator[Creation]:
     """Every call that makes a pool, in order of files."""
     for call, scope in all_calls(reader.evaluator):
+        called = (v.name for v in reader.evaluator.values(call.func, scope) if isinstance(v, External))
+        for name in dict.fromkeys(called):
+            kind = MADE_BY.get(name)
+            if kind is not None and kind in POOLS:
+                yield Creation(call, scope, name, kind, statement_of(call, scope))
+
+
+def connected(reader: Reader) -> Iterator[Creation]:
+    """Every call that opens one connection without a pool, in order of files."""
+    for call, scope in all_calls(reader.evaluator):
         for value in reader.evaluator.values(call.func, scope):
-            kind = MADE_BY.get(value.name) if isinstance(value, External) else None
-            if isinstance(value, External) and kind in POOLS:
-                assert kind is not None
-                yield Creation(call, scope, value.name, kind, statement_of(call, scope))
+            if isinstance(value, External) and value.name in CONNECTING:
+                yield Creation(call, scope, value.name, Kind.RAW_CONNECTION, statement_of(call, scope))
+
+
+_FLASK = frozenset({"flask.Flask", "quart.Quart", "apiflask.APIFlask", "connexion.FlaskApp"})
+
+
+def applied(reader: Reader) -> Iterator[Creation]:
+    """Every `db.init_app(app)`, or `SQLAlchemy(app)`, on a Flask application that the same function has made."""
+    for call, scope in all_calls(reader.evaluator):
+        if not isinstance(scope, Function) or not call.args:
+            continue
+        applies = isinstance(call.func, facts.Attr) and call.func.name == "init_app"
+        asked = call.func.base if applies and isinstance(call.func, facts.Attr) else call
+        extended = kinds(reader.evaluator.values(asked, scope)) == {Kind.FLASK_SQLALCHEMY}
+        apps = reader.evaluator.values(call.args[0], scope) if extended else ()
+        if any(isinstance(v, Object) and v.of in _FLASK for v in apps) and _bound_here(call.args[0], scope):
+            name = "flask_sqlalchemy.SQLAlchemy" + (".init_app" if applies else "")
+            yield Creation(call, scope, name, Kind.FLASK_SQLALCHEMY, statement_of(call, scope))
+
+
+def _bound_here(fact: facts.Expr, function: Function) -> bool:
+    return isinstance(fact, facts.Name) and fact.id in function.bound and fact.id not in function.global_names
 
 
 def statement_of(fact: walking.Fact, scope: Scope) -> int:
@@ -87,7 +122,11 @@ def keeps(reader: Reader, made: Creation) -> bool | None:
     """Whether the pool keeps connections: None where `poolclass` cannot be read."""
     if reader.argument(made.call, made.scope, "pool").places:
         return None
-    poolclass = reader.argument(made.call, made.scope, "poolclass")
+    return class_keeps(reader, reader.argument(made.call, made.scope, "poolclass"))
+
+
+def class_keeps(reader: Reader, poolclass: Argument) -> bool | None:
+    """Whether a pool of the class that the option `poolclass` gives keeps connections."""
     if poolclass.absent:
         return True
     names = _class_names(reader, poolclass)
@@ -112,8 +151,10 @@ def is_local_file(reader: Reader, made: Creation) -> bool:
     """Whether everything that can be seen says SQLite: the URL, `check_same_thread`, or the branch it stands in."""
     if url_of(reader, made).only_sqlite:
         return True
-    for place in reader.argument(made.call, made.scope, "connect_args").places:
-        if "check_same_thread" in reader.table(*place).entries and not url_of(reader, made).known:
+    given = reader.argument(made.call, made.scope, "connect_args")
+    for place in given.places if not given.optional else ():
+        table = reader.table(*place)
+        if "check_same_thread" in table.entries.keys() - table.optional and not url_of(reader, made).known:
             return True
     return _in_sqlite_branch(made) or _is_named_so(made)
 

@@ -9,12 +9,17 @@ from typing import cast
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
+from dbpool_lint.facts.arguments import all_calls
 from dbpool_lint.facts.calls import Edge, constructed_classes, edges
+from dbpool_lint.facts.classes import decorated, outside_bases
 from dbpool_lint.facts.entries import Entry
 from dbpool_lint.facts.evaluate import Evaluator
-from dbpool_lint.facts.keeping import is_cached, is_kept, per_request
-from dbpool_lint.facts.project import Function
+from dbpool_lint.facts.keeping import entry_functions, is_cached, is_disposed, is_kept, made_anew
+from dbpool_lint.facts.project import Class, Function
+from dbpool_lint.facts.repeating import looped
+from dbpool_lint.facts.values import Type, kinds
 from dbpool_lint.knowledge import frameworks
+from dbpool_lint.knowledge.kinds import POOLS
 
 _LONGEST = 30
 
@@ -35,36 +40,117 @@ class Path:
     steps: tuple[Step, ...]
 
 
-def request_paths(evaluator: Evaluator, entries: tuple[Entry, ...]) -> dict[int, Path]:
-    """For every function on the request path, by its identity, the shortest way to it.
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The shortest ways to what runs again and again, by the identity of each function on them."""
+
+    requests: dict[int, Path]
+    jobs: dict[int, Path]
+
+
+def paths(evaluator: Evaluator, requests: tuple[Entry, ...], jobs: tuple[Entry, ...]) -> Paths:
+    """For every function on the request path, and on that of jobs, the shortest way to it.
 
     Functions that keep what they made, and calls whose result is kept, are not passed: what lies behind them runs once.
+    Which classes are made anew decides what their objects keep, and is found on the way: rounds until nothing is added.
     """
-    known = per_request(evaluator)
+    models = list(_model_properties(evaluator))
+    jobs = (*jobs, *models)
+    entry_functions(evaluator).update(id(entry.function) for entry in (*requests, *jobs))
+    known, lasting = made_anew(evaluator), _made_at_import(evaluator)
+    known.update(id(e.function.owner) for e in (*requests, *models) if e.what in _OBJECTS_EACH)
     while True:
-        found = _paths(evaluator, entries)
+        found = Paths(_from(evaluator, _by_request(evaluator, requests)), _from(evaluator, _by_job(evaluator, jobs)))
         made = {
             id(cls)
             for function in evaluator.project.functions()
-            if id(function) in found
-            for cls, fact in constructed_classes(evaluator, function)
-            if not is_kept(evaluator, fact, function)
-        }
+            if id(function) in found.requests or id(function) in found.jobs
+            for cls in _made_by(evaluator, function)
+        } - lasting
         if made <= known:
             return found
         known |= made
 
 
-def _paths(evaluator: Evaluator, entries: tuple[Entry, ...]) -> dict[int, Path]:
-    found: dict[int, Path] = {}
+def _made_at_import(evaluator: Evaluator) -> set[int]:
+    """The classes, by identity, of which a module makes an object: what that one keeps lasts, whatever others do."""
+    return {
+        id(value.cls)
+        for call, scope in all_calls(evaluator)
+        if not isinstance(scope, Function)
+        for value in evaluator.values(call.func, scope)
+        if isinstance(value, Type)
+    }
+
+
+_OBJECTS_EACH = frozenset({"view", "model property"})
+"""Entries that are methods of objects made for each request, or by each query."""
+
+
+def _made_by(evaluator: Evaluator, function: Function) -> Iterator[Class]:
+    """The classes whose objects a function makes, or has made for its parameters, and does not keep."""
+    for cls, fact in constructed_classes(evaluator, function):
+        if not is_kept(evaluator, fact, function):
+            yield cls
+    outside = function.owner or function.parent or function.module
+    for param in function.node.params:
+        given = [fact for fact in (param.default, param.annotation) if fact is not None]
+        for fact in walking.within(given):
+            if isinstance(fact, facts.Call) and (needed := evaluator.dependency(fact, outside)) is not None:
+                if not needed and param.annotation is not None:
+                    needed = evaluator.values(param.annotation, outside)
+                yield from (value.cls for value in needed if isinstance(value, Type))
+
+
+_MODELS = frozenset({"django.db.models.Model", "django.db.models.base.Model"})
+
+
+def _model_properties(evaluator: Evaluator) -> Iterator[Entry]:
+    """Properties of Django's models: each query makes its objects anew, and with them what they keep."""
+    for module in evaluator.project.modules.values():
+        for cls in module.all_classes if module.context is facts.Context.APPLICATION else ():
+            if outside_bases(evaluator, cls) & _MODELS:
+                yield from _properties(evaluator, cls)
+
+
+def _properties(evaluator: Evaluator, cls: Class) -> Iterator[Entry]:
+    for method in cls.methods.values():
+        if decorated(evaluator, method, "property", "cached_property"):
+            yield Entry(method, "model property")
+
+
+Start = tuple[Function, Path]
+
+
+def _by_request(evaluator: Evaluator, entries: tuple[Entry, ...]) -> Iterator[list[Start]]:
     # routes first: the way from a route tells more than the bare fact that something is a dependency
-    for first in (True, False):
-        started = [e for e in entries if (e.what != "dependency") is first and not is_cached(evaluator, e.function)]
+    yield [(e.function, Path(e, ())) for e in _uncached(evaluator, entries) if e.what != "dependency"]
+    yield [(e.function, Path(e, ())) for e in _uncached(evaluator, entries) if e.what == "dependency"]
+
+
+def _by_job(evaluator: Evaluator, entries: tuple[Entry, ...]) -> Iterator[list[Start]]:
+    yield [(e.function, Path(e, ())) for e in _uncached(evaluator, entries)]
+    yield [
+        (edge.callee, Path(Entry(function, "loop"), (Step(function, edge.fact),)))
+        for function in evaluator.project.functions()
+        if function.module.context is facts.Context.APPLICATION and (inside := looped(evaluator, function))
+        for edge in edges(evaluator, function)
+        if id(edge.fact) in inside and _passes(evaluator, edge, function)
+    ]
+
+
+def _uncached(evaluator: Evaluator, entries: tuple[Entry, ...]) -> Iterator[Entry]:
+    return (entry for entry in entries if not is_cached(evaluator, entry.function))
+
+
+def _from(evaluator: Evaluator, groups: Iterator[list[Start]]) -> dict[int, Path]:
+    found: dict[int, Path] = {}
+    for group in groups:
         queue: deque[Function] = deque()
-        for entry in started:
-            if id(entry.function) not in found:
-                found[id(entry.function)] = Path(entry, ())
-                queue.append(entry.function)
+        for function, path in group:
+            if id(function) not in found:
+                found[id(function)] = path
+                queue.append(function)
         _spread(evaluator, queue, found)
     return found
 
@@ -84,7 +170,25 @@ def _spread(evaluator: Evaluator, queue: deque[Function], found: dict[int, Path]
 def _passes(evaluator: Evaluator, edge: Edge, caller: Function) -> bool:
     if is_cached(evaluator, edge.callee):
         return False
-    return edge.how in ("depends", "decorated") or not is_kept(evaluator, edge.fact, caller)
+    if edge.how in ("depends", "decorated"):
+        return True
+    return not (is_kept(evaluator, edge.fact, caller) or _disposes(evaluator, edge.fact, caller))
+
+
+def _disposes(evaluator: Evaluator, fact: walking.Fact, caller: Function) -> bool:
+    """Whether the caller closes the pool that a call handed to it."""
+    if not isinstance(fact, facts.Call) or not kinds(evaluator.values(fact, caller)) & POOLS:
+        return False
+    return is_disposed(evaluator, fact, caller)
+
+
+def callers(evaluator: Evaluator, found: dict[int, Path], function: Function) -> Iterator[Step]:
+    """Every place on the ways of `found` where a function is called, in order of files."""
+    for caller in evaluator.project.functions():
+        if id(caller) in found:
+            for edge in edges(evaluator, caller):
+                if edge.callee is function and _passes(evaluator, edge, caller):
+                    yield Step(caller, edge.fact)
 
 
 def sync_calls(evaluator: Evaluator, function: Function) -> Iterator[Edge]:

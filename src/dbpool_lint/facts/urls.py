@@ -211,8 +211,18 @@ def _named(reader: Reader, fact: facts.Expr, scope: Scope, depth: int) -> Iterat
             yield from _texts(reader, bound, scope, depth + _DEEPEST // 3)
     elif place is not None and place[0] is not fact:
         yield from _texts(reader, *place, depth + 1)
+    elif isinstance(fact, facts.Name) and (handed := _handed(reader, fact, scope)):
+        for source in handed:
+            yield from _texts(reader, *source, depth + 1)
     else:
         yield from _plain(reader.values((fact, scope)))
+
+
+def _handed(reader: Reader, fact: facts.Name, scope: Scope) -> list[Place]:
+    """What the callers of a function hand to a parameter; nothing where not all of it is known."""
+    sources = reader.sources(fact, scope) or ()
+    places = [source.place for source in sources if source.place is not None]
+    return places if len(places) == len(sources) and not any(source.default for source in sources) else []
 
 
 def _bounds(fact: facts.Expr, scope: Scope) -> list[facts.Expr]:

@@ -5,11 +5,11 @@ The answer is a tuple of possibilities; what cannot be settled is `UNKNOWN`, nev
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.project import Class, Function, Project, Scope
+from dbpool_lint.facts.project import Bound, Class, Function, Project, Scope
 from dbpool_lint.knowledge.kinds import Kind
 from dbpool_lint.sources.names import dotted_names
 
@@ -31,6 +31,16 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
+class Filled:
+    """The `functools.partial(...)` that has given some arguments already; `inner` when that was given such a one."""
+
+    call: facts.Call = field(compare=False)
+    scope: Scope = field(compare=False)
+    inner: Filled | None = field(compare=False)
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
 class External:
     """A module, function or class outside the project, by its dotted name.
 
@@ -38,7 +48,7 @@ class External:
     """
 
     name: str
-    filled: bool = False
+    filled: Filled | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +72,19 @@ class Kinded:
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """A function of the project; `bound` when its first parameter is filled already."""
+    """A function of the project; `bound` when its first parameter is filled already, `filled` by a `partial`."""
 
     function: Function
     bound: bool = False
+    filled: Filled | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A class of the project."""
+    """A class of the project; `filled` when a `partial` has given arguments of its constructor."""
 
     cls: Class
+    filled: Filled | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +161,16 @@ class Evaluates(Protocol):
         """The single expression a global name is bound to."""
         ...
 
+    def bindings(self, bounds: list[Bound], scope: Scope) -> Values:
+        """What a name may be that is bound in these ways."""
+        ...
+
     def result(self, function: Function) -> Values:
         """What a function returns."""
+        ...
+
+    def outcome(self, function: Function) -> Values:
+        """What calling a function of the project gives."""
         ...
 
     def yielded(self, function: Function) -> Values:

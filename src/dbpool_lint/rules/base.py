@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.project import Module
-from dbpool_lint.facts.reach import Path
+from dbpool_lint.facts.pools import statement_of
+from dbpool_lint.facts.project import Function, Module, module_of
+from dbpool_lint.facts.reach import Path, Step
+from dbpool_lint.facts.reading import CallSite
+from dbpool_lint.facts.sites import Chain, Site
 from dbpool_lint.fixing.recipes import Recipe, Spot
 from dbpool_lint.model import Safety, Severity
 
@@ -56,26 +59,68 @@ class Violation:
 Check = Callable[[Module, Linked], Iterator[Violation]]
 
 
+_STARTS = {
+    "loop": "`{name}` loops without an end",
+    "task": "task `{name}` runs for each message",
+    "consumer": "consumer `{name}` runs for each message",
+    "job": "job `{name}` runs on a schedule",
+    "request context": "`{name}` keeps it on `g`, which lives for one request",
+    "model property": "`{name}` runs for each object that a query gives",
+}
+
+
 def chain(path: Path) -> tuple[Note, ...]:
-    """The way from a route to the function at the end, as notes."""
+    """The way from a route, a task or a loop to the function at the end, as notes."""
     entry = path.entry
+    story = _STARTS.get(entry.what, f"{entry.what} `{{name}}` runs for each request")
     first = Note(
         entry.function.module.name,
         Spot(entry.function.statement, entry.function.node.at),
-        f"{entry.what} `{entry.function.qualname}` runs for each request",
+        story.format(name=entry.function.qualname),
     )
-    steps = (
-        Note(
-            step.function.module.name,
-            step.function.spot(step.fact),
-            f"`{step.function.qualname}` calls the next one here",
-        )
-        for step in path.steps
-    )
+    steps = (_note(step, f"`{step.function.qualname}` calls the next one here") for step in path.steps)
     return (first, *steps)
+
+
+def also(steps: tuple[Step, ...]) -> tuple[Note, ...]:
+    """Further places that do the same, as notes."""
+    return tuple(_note(step, f"`{step.function.qualname}` does so here as well") for step in steps)
+
+
+def _note(step: Step, message: str) -> Note:
+    return Note(step.function.module.name, step.function.spot(step.fact), message)
 
 
 def described(path: Path) -> str:
     """The same in words: "route `a` → `b` → `c`"."""
     names = [step.function.qualname for step in path.steps]
     return f"{path.entry.what} " + " → ".join(f"`{name}`" for name in (names or [path.entry.function.qualname]))
+
+
+_MOST = 6
+
+
+def left_by(site: Site, chains: Sequence[Chain], option: str, story: str = "") -> tuple[Note, ...]:
+    """The calls that lead to a site without the option, each chain from its root on, the shortest ones first.
+
+    `story` says what the calls do where they do not leave it off.
+    """
+    return tuple(_leading(site, chains[:_MOST], story or f"leaves `{option}` off"))
+
+
+def _leading(site: Site, chains: Sequence[Chain], story: str) -> Iterator[Note]:
+    told: set[int] = set()
+    for chain in chains:
+        for index, step in enumerate(chain):
+            call, _ = step
+            if id(call) not in told:
+                told.add(id(call))
+                yield _call_note(site, step, f" and {story}" if not index else "")
+
+
+def _call_note(site: Site, step: CallSite, story: str) -> Note:
+    call, scope = step
+    runs = next((function.qualname for function in site.reader.callers.run_by(call, scope)), "it")
+    caller = f"`{scope.qualname}`" if isinstance(scope, Function) else "the module"
+    spot = Spot(statement_of(call.func, scope), call.at)
+    return Note(module_of(scope).name, spot, f"{caller} calls `{runs}` here{story}")

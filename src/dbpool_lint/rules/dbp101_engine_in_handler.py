@@ -81,49 +81,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.entries import starts_once
-from dbpool_lint.facts.keeping import is_disposed, is_kept
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.pools import Creation, is_entered, is_made_of_locals, is_used_once, keeps, needs_request
+from dbpool_lint.facts.losing import lost_to_requests, others
+from dbpool_lint.facts.pools import Creation, is_entered, needs_request
 from dbpool_lint.facts.project import Module
+from dbpool_lint.facts.reach import Path
 from dbpool_lint.fixing.recipes import HoistToModule
 from dbpool_lint.model import Safety, Severity
-from dbpool_lint.rules.base import Mend, Rule, Violation, chain, described
+from dbpool_lint.rules.base import Mend, Rule, Violation, also, chain, described
 
 rule = Rule("DBP101", "engine-in-handler", Severity.ERROR, __doc__ or "", Safety.UNSAFE)
-
-_ELSEWHERE = (facts.Context.TEST, facts.Context.MIGRATION)
 
 
 def check(module: Module, project: Linked) -> Iterator[Violation]:
     """Every pool of the module that is made on the request path and not kept."""
-    if module.context in _ELSEWHERE:
-        return
     for made in project.created_in(module):
-        if _is_lost(project, made):
-            yield _violation(project, made)
+        path = lost_to_requests(project, made)
+        if path is not None:
+            yield _violation(project, made, path)
 
 
-def _is_lost(project: Linked, made: Creation) -> bool:
-    function = made.function
-    if function is None or id(function) not in project.request_paths:
-        return False
-    evaluator = project.evaluator
-    if is_kept(evaluator, made.call, function) or starts_once(evaluator, function):
-        return False
-    if is_disposed(evaluator, made.call, function) or is_used_once(made):
-        return False
-    if is_entered(made) and is_made_of_locals(made):
-        return False
-    return keeps(project.reader, made) is True
-
-
-def _violation(project: Linked, made: Creation) -> Violation:
-    function = made.function
-    assert function is not None
-    path = project.request_paths[id(function)]
-    message = f"`{made.name.rpartition('.')[2]}` makes a new pool for each request ({described(path)}); "
+def _violation(project: Linked, made: Creation, path: Path) -> Violation:
+    message = f"`{made.what}` makes a new pool for each request ({described(path)}); "
     if is_entered(made):
         message += "each request opens all of the pool's first connections, where it could borrow one"
     else:
@@ -134,4 +113,5 @@ def _violation(project: Linked, made: Creation) -> Violation:
     mend = None
     if made.is_sqlalchemy and not needs_request(project.evaluator, made):
         mend = Mend(Safety.UNSAFE, "Make the engine once, at module level", (HoistToModule(made.spot),))
-    return Violation(rule, made.spot, message, chain(path), mend)
+    notes = (*chain(path), *also(others(project, made, path)))
+    return Violation(rule, made.spot, message, notes, mend)

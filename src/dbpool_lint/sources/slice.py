@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dbpool_lint.knowledge.vocabulary import CLASSES, FLASK_KEYS, LENDERS, MAKERS, POOL_NAMES, SINK_NAMES, TAKING
+from dbpool_lint.knowledge.vocabulary import (
+    ASKED_OF_POOLS,
+    CLASSES,
+    EXPECTING,
+    FLASK_KEYS,
+    LENDERS,
+    MAKERS,
+    POOL_NAMES,
+    SINK_NAMES,
+    TAKING,
+)
+from dbpool_lint.sources.framing import framing
 from dbpool_lint.sources.names import Defined, Elsewhere, Names, dotted_names
 from dbpool_lint.sources.outline import Binding, Statement
 
@@ -51,6 +62,9 @@ class Slicer:
         chosen = dict.fromkeys(self._seeds)
         self._upwards(chosen)
         self._downwards(chosen)
+        if self._makers:
+            around = framing(self.names, self.users)
+            chosen.update(dict.fromkeys(Piece(*place) for place in around))
         found: dict[str, list[int]] = defaultdict(list)
         for piece in sorted(chosen):
             found[piece.module].append(piece.place)
@@ -70,9 +84,11 @@ class Slicer:
         inner = {binding.local: binding for binding in statement.inner}
         found: dict[Defined, None] = {}
         takes = any(call.rpartition(".")[2] in TAKING for call in statement.calls)
+        takes = takes or any(mention.rpartition(".")[2] in EXPECTING for mention in statement.mentions)
         for mention in sorted(statement.mentions):  # the order of a set changes from run to run
             first = mention.partition(".")[0]
-            if mention in FLASK_KEYS or mention.rpartition(".")[2] in FLASK_KEYS:
+            last = mention.rpartition(".")[2]
+            if last in FLASK_KEYS or (last in ASKED_OF_POOLS and last != mention):
                 self._seeds[piece] = True
             if not (starred or first in known or first in inner):
                 continue
@@ -164,7 +180,9 @@ class Slicer:
                         following[needed] = (left - 1, True)
                     elif always or not self._statement(needed).kind or left > 1:
                         # a function that asks for no lease is less likely to get one: fewer steps from there
-                        following.setdefault(needed, (left - 2 if lends else left - 1, lends))
+                        # what a class inherits decides what it is, through any number of bases
+                        inherited = always and self._statement(needed).kind == "class"
+                        following.setdefault(needed, (left if inherited else left - 2 if lends else left - 1, lends))
             chosen.update(dict.fromkeys(following))
             rounds = [(piece, left, lends) for piece, (left, lends) in following.items() if left > 0]
 

@@ -1,0 +1,49 @@
+"""Does anybody run a function? One that nothing in the project mentions does nothing, whatever stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dbpool_lint.facts import model as facts
+from dbpool_lint.facts.arguments import Reader
+from dbpool_lint.facts.contexts import is_test
+from dbpool_lint.facts.project import Function, module_of
+from dbpool_lint.knowledge.lifecycles import CLOSER
+from dbpool_lint.sources.outline import Statement
+from dbpool_lint.sources.outlines import Outlines
+
+
+def is_never_run(reader: Reader, function: Function) -> bool:
+    """Whether a function is certainly a helper that was forgotten: `close_db()`, with no call and no mention.
+
+    Methods, decorated and nested functions may be run by somebody else; so may any whose name a framework looks for.
+    """
+    memory = reader.evaluator.project.memory
+    key = ("never run", id(function))
+    if key not in memory:
+        memory[key] = _is_forgotten(reader, function)
+    return memory[key] is True
+
+
+def _is_forgotten(reader: Reader, function: Function) -> bool:
+    if function.owner is not None or function.parent is not None or function.node.decorators:
+        return False
+    if not CLOSER.search(function.node.name):
+        return False
+    if any(module_of(scope).context is not facts.Context.TEST for _, scope in reader.callers.of(function)):
+        return False
+    return not any(_mentioning(reader, function))
+
+
+def _mentioning(reader: Reader, function: Function) -> Iterator[Statement]:
+    """The statements of other code than tests that mention the function by its name, whatever that means there."""
+    outlines = reader.evaluator.project.names.outlines
+    name = function.node.name
+    files = outlines.users(frozenset({name})) if isinstance(outlines, Outlines) else iter(outlines)
+    for file in files:
+        for index, statement in enumerate(outlines[file].statements):
+            own = file == function.module.name and index == function.statement
+            if own or is_test(file) or statement.imports:
+                continue
+            if any(mention.rpartition(".")[2] == name for mention in statement.mentions):
+                yield statement
