@@ -722,3 +722,78 @@ def test_env_files_fill_settings_classes_and_no_others(base: str, value: str, ex
     """
     files = {".env": f"POOL_SIZE={value}", "app.py": text}
     assert answer(files) == ({expected} if base == "BaseSettings" else {"5"})
+
+
+_CIRCLES = """
+    def count(n):
+        if n:
+            return count(n - 1)
+        return 1
+    def ping(n):
+        if n:
+            return pong(n)
+        return 2
+    def pong(n):
+        if n:
+            return ping(n)
+        return 3
+    def endless():
+        return endless()
+"""
+
+
+@_expressions(
+    _CIRCLES,
+    ("count(5)", "1"),
+    ("ping(5)", "2 | 3"),
+    ("pong(5)", "2 | 3"),
+    ("endless()", "unknown"),
+)
+def test_functions_that_ask_for_each_other_give_what_their_other_ways_give(
+    start: str, expression: str, expected: str
+) -> None:
+    assert _answer(start, expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("asked = super().made", "function Base.made"),
+        ("asked = super(Own, self).made()", "5"),
+        ("asked = super().missing", "unknown"),
+        ("asked = super().__init__", "function Base.__init__"),
+    ],
+)
+def test_super_is_the_next_base(body: str, expected: str) -> None:
+    text = f"""
+        class Base:
+            def __init__(self): ...
+            def made(self):
+                return 5
+        class Between(Base): ...
+        class Own(Between):
+            def __init__(self): ...
+            def made(self):
+                {body}
+    """
+    assert answer(text) == {expected}
+
+
+def test_super_outside_of_a_method_is_unknown() -> None:
+    assert answer("def f():\n    asked = super().made") == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("asked = partial(f, 1)", {"function f"}),
+        ("asked = partial(C, 1)", {"class C"}),
+        ("asked = partial(C, 1)()", {"object of C"}),
+        ("asked = partial(partial(create_engine, 1), 2)()", {"fresh Engine"}),
+        ("asked = partial(UNSEEN)()", {"result of somewhere.UNSEEN"}),
+        ("asked = partial(5)", {"5"}),
+    ],
+)
+def test_a_partial_is_what_it_fills(text: str, expected: set[str]) -> None:
+    start = "from functools import partial\nfrom sqlalchemy import create_engine\nfrom somewhere import UNSEEN\n"
+    assert answer(f"{start}def f(x): ...\nclass C: ...\n{text}") == expected

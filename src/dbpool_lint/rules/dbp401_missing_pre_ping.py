@@ -4,8 +4,10 @@
 
 Reports a SQLAlchemy engine of an application that keeps connections to a network database without
 `pool_pre_ping=True`: the option is missing, is `False`, or comes from a setting whose default is off. Options
-may stand in the call, in a dict that is passed with `**`, in a settings class, or in Flask-SQLAlchemy's
-`SQLALCHEMY_ENGINE_OPTIONS`.
+may stand in the call, in a `functools.partial` of it, in a dict that is passed with `**` and may be built by
+helpers, in a dataclass or settings class, in the configuration of `engine_from_config`, in Flask-SQLAlchemy's
+settings, binds and subclasses, or in advanced-alchemy's `EngineConfig`. For an engine that a wrapper makes, each
+chain of calls is judged by itself, and those that leave the option off are named.
 
 ## Why it matters
 
@@ -44,14 +46,15 @@ engine = create_engine(os.environ["DATABASE_URL"], pool_pre_ping=True)
 
 Safe: the option is added, or turned on, where the others stand; each checkout then costs one short round trip
 (three with asyncpg). No fix is offered where the value is the default of a setting, since whoever deploys the
-program decides that one.
+program decides that one, or where only some callers of a wrapper leave it off.
 
 ## Limits
 
 Left alone: SQLite; `NullPool`, `StaticPool` and pool classes that cannot be read; tests, migrations, scripts
 and examples; engines that are disposed where they are made; asyncpg's own pools, which are no SQLAlchemy
-engines. What comes through `**options` that cannot be read is unknown and left alone. A connection that is
-closed in the middle of a transaction is not saved by a ping.
+engines. What comes through `**options` that cannot be read is unknown and left alone, and so is an option that
+only one branch sets. Branches that only SQLite takes do not count. A connection that is closed in the middle of a
+transaction is not saved by a ping.
 
 ## Sources
 
@@ -64,14 +67,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.options import Site, State, pings_itself, state
+from dbpool_lint.facts.options import Site, State, pings_itself, states
 from dbpool_lint.facts.project import Module
 from dbpool_lint.model import Safety, Severity
-from dbpool_lint.rules.base import Mend, Rule, Violation
+from dbpool_lint.rules.base import Mend, Rule, Violation, left_by
 
 rule = Rule("DBP401", "missing-pre-ping", Severity.WARNING, __doc__ or "", Safety.SAFE)
 
 _OPTION = "pool_pre_ping"
+_OFF = ("", "0", "f", "false", "n", "no", "off")
+_STORY = (
+    "a connection that the server or a load balancer closed while it lay idle is handed to the next request, "
+    "which fails"
+)
 
 
 def check(module: Module, project: Linked) -> Iterator[Violation]:
@@ -80,19 +88,30 @@ def check(module: Module, project: Linked) -> Iterator[Violation]:
         return
     for site in project.sites:
         if site.module is module:
-            found = state(project.reader, site, _OPTION)
-            if found.state == "missing" or (found.state == "set" and not all(found.values)):
-                yield _violation(site, found)
+            told = list(states(site, _OPTION))
+            off = [(chain, found) for chain, found in told if _is_off(site, found)]
+            if off:
+                notes = left_by(site, [chain for chain, _ in off], _OPTION)
+                mend = _mend(site, [found for _, found in off]) if len(off) == len(told) else None
+                yield Violation(rule, site.spot, f"{_what(site, off[0][1])}: {_STORY}", notes, mend)
 
 
-def _violation(site: Site, found: State) -> Violation:
-    message = (
-        f"{_what(site, found)}: a connection that the server or a load balancer closed while it lay idle is handed "
-        "to the next request, which fails"
-    )
-    recipes = site.recipes(_OPTION, "True") if found.fixed else ()
-    mend = Mend(Safety.SAFE, f"Set `{_OPTION}=True`", recipes) if recipes else None
-    return Violation(rule, site.spot, message, mend=mend)
+def _is_off(site: Site, found: State) -> bool:
+    if found.state != "set":
+        return found.state == "missing"
+    on = [not _is_false(site, value) for value in found.values]
+    return not any(on) if found.optional else not all(on)
+
+
+def _is_false(site: Site, value: object) -> bool:
+    if site.converts and isinstance(value, str):
+        return value.strip().lower() in _OFF
+    return not value
+
+
+def _mend(site: Site, found: list[State]) -> Mend | None:
+    recipes = site.recipes(_OPTION, "True") if all(one.fixed for one in found) else ()
+    return Mend(Safety.SAFE, f"Set `{_OPTION}=True`", recipes) if recipes else None
 
 
 def _what(site: Site, found: State) -> str:

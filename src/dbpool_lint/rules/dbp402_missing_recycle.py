@@ -3,8 +3,10 @@
 ## What it does
 
 Reports a SQLAlchemy engine of an application that keeps connections to a network database without
-`pool_recycle`, with `-1` (the default: never), or with more seconds than the project's own `pgbouncer.ini`
-lets a client lie idle. Options are looked up as for `missing-pre-ping`.
+`pool_recycle`, with `-1` (the default: never), or with more seconds than the project itself lets a connection lie
+idle: `client_idle_timeout` in `pgbouncer.ini`, MySQL's `wait_timeout` and PostgreSQL's `idle_session_timeout` in
+their configuration files, in the commands of compose files or in `connect_args`. Options are looked up as for
+`missing-pre-ping`, and the calls that lead to a wrapper without the option are named.
 
 ## Why it matters
 
@@ -40,9 +42,9 @@ engine = create_engine(os.environ["DATABASE_URL"], pool_pre_ping=True, pool_recy
 
 ## Fix safety
 
-Safe: the option is added, or the `-1` replaced, with the seconds of the setting `pool-recycle` (1800). A
-connection that old is replaced at its next checkout. No fix is offered where the value is the default of a
-setting.
+Safe: the option is added, or its number replaced, with the seconds of the setting `pool-recycle` (1800), or with
+the limit that the project names where that is shorter. A connection that old is replaced at its next checkout. No
+fix is offered where the value is the default of a setting, or where only some callers of a wrapper leave it out.
 
 ## Limits
 
@@ -61,17 +63,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbpool_lint.facts.idling import Limit, limit
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.options import Site, State, state
+from dbpool_lint.facts.options import Site, State, states
 from dbpool_lint.facts.project import Module
 from dbpool_lint.model import Safety, Severity
-from dbpool_lint.rules.base import Mend, Rule, Violation
+from dbpool_lint.rules.base import Mend, Rule, Violation, left_by
 
 rule = Rule("DBP402", "missing-recycle", Severity.WARNING, __doc__ or "", Safety.SAFE)
 
 _OPTION = "pool_recycle"
 _DEAD = "what the server or a load balancer drops is found dead"
-_FLASK = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS", "SQLAlchemy")
+_FLASK = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS", "SQLALCHEMY_BINDS", "SQLAlchemy")
 
 
 def check(module: Module, project: Linked) -> Iterator[Violation]:
@@ -79,10 +82,14 @@ def check(module: Module, project: Linked) -> Iterator[Violation]:
     for site in project.sites:
         if site.module is not module or _recycles_itself(site):
             continue
-        found = state(project.reader, site, _OPTION)
-        story = _story(site, found, project.idle_limit)
-        if story:
-            yield _violation(site, found, story, project.settings.pool_recycle)
+        idle = limit(project.project, site)
+        told = [(chain, found, _story(site, found, idle)) for chain, found in states(site, _OPTION)]
+        old = [one for one in told if one[2]]
+        if old:
+            notes = left_by(site, [chain for chain, _, _ in old], _OPTION)
+            mended = [found for _, found, _ in old] if len(old) == len(told) else []
+            seconds = min(project.settings.pool_recycle, idle.seconds if idle else project.settings.pool_recycle)
+            yield Violation(rule, site.spot, old[0][2], notes, _mend(site, mended, seconds))
 
 
 def _recycles_itself(site: Site) -> bool:
@@ -90,23 +97,30 @@ def _recycles_itself(site: Site) -> bool:
     return site.what in _FLASK and bool(known) and all(url.dialect in ("mysql", "mariadb") for url in known)
 
 
-def _story(site: Site, found: State, limit: int | None) -> str:
+def _story(site: Site, found: State, idle: Limit | None) -> str:
     if found.state == "missing":
         return f"`{site.what}` without `{_OPTION}` keeps connections for ever: {_DEAD}"
     if found.state != "set":
         return ""
-    numbers = [value for value in found.values if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    if any(number < 0 for number in numbers):
+    numbers = list(_numbers(site, found))
+    negative = [number < 0 for number in numbers]
+    if negative and (all(negative) if found.optional else any(negative)):
         default = "" if found.fixed else " by default"
         return f"`{_OPTION}` of `{site.what}` is -1{default}, which means never: {_DEAD}"
-    if limit and numbers and max(numbers) > limit:
-        return f"`{_OPTION}` of `{site.what}` is {max(numbers)} s, but pgbouncer.ini drops idle clients after {limit} s"
+    if idle and numbers and max(numbers) > idle.seconds:
+        return f"`{_OPTION}` of `{site.what}` is {max(numbers)} s, but {idle.who} after {idle.seconds} s"
     return ""
 
 
-def _violation(site: Site, found: State, story: str, seconds: int) -> Violation:
-    numbers = [value for value in found.values if isinstance(value, int)]
-    certain = found.fixed and all(number < 0 for number in numbers)
+def _numbers(site: Site, found: State) -> Iterator[float]:
+    for value in found.values:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield value
+        elif site.converts and isinstance(value, str) and value.strip().removeprefix("-").isdecimal():
+            yield int(value)
+
+
+def _mend(site: Site, found: list[State], seconds: int) -> Mend | None:
+    certain = bool(found) and all(one.fixed and len(one.values) <= 1 for one in found)
     recipes = site.recipes(_OPTION, str(seconds)) if certain else ()
-    mend = Mend(Safety.SAFE, f"Set `{_OPTION}={seconds}`", recipes) if recipes else None
-    return Violation(rule, site.spot, story, mend=mend)
+    return Mend(Safety.SAFE, f"Set `{_OPTION}={seconds}`", recipes) if recipes else None
