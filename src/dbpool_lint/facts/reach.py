@@ -18,6 +18,7 @@ from dbpool_lint.facts.keeping import entry_functions, is_cached, is_disposed, i
 from dbpool_lint.facts.project import Class, Function
 from dbpool_lint.facts.repeating import looped
 from dbpool_lint.facts.values import Type, kinds
+from dbpool_lint.facts.views import made_for_each_request
 from dbpool_lint.knowledge import frameworks
 from dbpool_lint.knowledge.kinds import POOLS
 
@@ -58,7 +59,8 @@ def paths(evaluator: Evaluator, requests: tuple[Entry, ...], jobs: tuple[Entry, 
     jobs = (*jobs, *models)
     entry_functions(evaluator).update(id(entry.function) for entry in (*requests, *jobs))
     known, lasting = made_anew(evaluator), _made_at_import(evaluator)
-    known.update(id(e.function.owner) for e in (*requests, *models) if e.what in _OBJECTS_EACH)
+    known.update(id(entry.function.owner) for entry in models)
+    known.update(id(cls) for cls in _of_views(requests) if made_for_each_request(evaluator, cls))
     while True:
         found = Paths(_from(evaluator, _by_request(evaluator, requests)), _from(evaluator, _by_job(evaluator, jobs)))
         made = {
@@ -83,8 +85,8 @@ def _made_at_import(evaluator: Evaluator) -> set[int]:
     }
 
 
-_OBJECTS_EACH = frozenset({"view", "model property"})
-"""Entries that are methods of objects made for each request, or by each query."""
+def _of_views(requests: tuple[Entry, ...]) -> Iterator[Class]:
+    return (entry.function.owner for entry in requests if entry.function.owner is not None)
 
 
 def _made_by(evaluator: Evaluator, function: Function) -> Iterator[Class]:

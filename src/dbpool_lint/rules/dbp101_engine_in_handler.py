@@ -59,16 +59,19 @@ async def health():
 
 Unsafe: the call moves to module level, with the factory that is bound to it. It then runs when the module is
 imported, which may be earlier than its configuration is ready, and a `dispose()` that followed goes away.
-Refused when an argument is known only in the function, when it comes from the request, and for pools that
-need a running event loop.
+Refused when an argument is known only in the function, comes from the request, or is tested or prepared there
+first; when the pool is kept in an object or disposed by a caller or a generator; when a name would clash; and
+for pools that need a running event loop.
 
 ## Limits
 
 Left alone: pools kept by `lru_cache` or `cache`, in a global, a class attribute, a dict, or the application's
-state; singletons; lifespan and start-up code; tests; `NullPool`; an engine that is disposed in `finally` or by
-an exit stack. A driver's own pool that each request enters with `with` is reported, unless its server is known
-only to the request: it opens all of its first connections each time. Flask's `g` lives for one request and is
-no cache. What a cache of an unknown kind keeps cannot be seen.
+state; singletons; lifespan and start-up code; tests; `NullPool`; files of SQLite; an engine that is disposed in
+`finally` or by an exit stack, where it is made or by the caller that it is handed to. A driver's own pool that
+each request enters with `with` is reported, unless its server is known only to the request: it opens all of its
+first connections each time. Flask's `g` lives for one request and is no cache, and neither are `lru_cache` on a
+method or `cached_property` of an object that the request makes. What a cache of an unknown kind keeps cannot be
+seen.
 
 ## Sources
 

@@ -57,14 +57,15 @@ def import_rows(name):
 
 Unsafe: the call moves to module level, with the factory that is bound to it. It then runs when the module is
 imported; workers that fork must not use it before they fork. Refused when an argument is known only in the
-function, and for pools that need a running event loop.
+function, or is tested or prepared there first; when the pool is kept in an object or disposed by a caller; when
+a name would clash; and for pools that need a running event loop.
 
 ## Limits
 
 Left alone: pools kept by a cache, a global, a class attribute, a dict, or an attribute of the task that is looked
-at first; one-shot scripts, command lines, migrations and tests; `NullPool`; engines that are disposed in
-`finally`, by the function or by its caller; loops that end when they have succeeded, such as a wait for the
-server. A process for each task, as Airflow has, keeps nothing behind and is left alone.
+at first; one-shot scripts, command lines, migrations and tests; `NullPool`; files of SQLite; engines that are
+disposed in `finally`, by the function or by its caller; loops that end when they have succeeded, such as a wait
+for the server. A process for each task, as Airflow has, keeps nothing behind and is left alone.
 
 ## Sources
 
