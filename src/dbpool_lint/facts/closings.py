@@ -16,6 +16,8 @@ from dbpool_lint.facts.classes import lookup, outside_bases
 from dbpool_lint.facts.descent import Origin, Pools
 from dbpool_lint.facts.evaluate import Evaluator
 from dbpool_lint.facts.idleness import is_never_run
+from dbpool_lint.facts.link import Linked
+from dbpool_lint.facts.pools import Creation
 from dbpool_lint.facts.project import Function, Scope, module_of
 from dbpool_lint.facts.provenance import Provenance, is_open
 from dbpool_lint.facts.values import UNKNOWN, External, Instance, Kinded, Literal, Object, Routine, Type, Value
@@ -236,3 +238,12 @@ def _facts(evaluator: Evaluator) -> Iterator[tuple[Scope, walking.Fact]]:
 
 def _enters(fact: walking.Fact) -> bool:
     return not isinstance(fact, (facts.Function, facts.Class))
+
+
+def closings_of(project: Linked) -> Closings:
+    """Everything of the project that may end a pool, worked out once."""
+    return project.remember("closings", lambda: Closings(Provenance(project.reader, _by_call(project))))
+
+
+def _by_call(project: Linked) -> dict[int, Creation]:
+    return {id(made.call): made for made in project.creations}

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.arguments import Reader
-from dbpool_lint.facts.closings import Closings
+from dbpool_lint.facts.closings import Closings, closings_of
 from dbpool_lint.facts.descent import Origin
 from dbpool_lint.facts.entries import once_entries
 from dbpool_lint.facts.handing import stored
 from dbpool_lint.facts.keeping import is_cached
 from dbpool_lint.facts.lifecycle import hooks, reached
+from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.loops import Repetition, Run, repetitions, runs
 from dbpool_lint.facts.pools import is_for_tests, keeps, url_of
 from dbpool_lint.facts.project import Function, Module
@@ -183,3 +184,16 @@ def _is_asyncpg(reader: Reader, origin: Origin) -> bool:
         return all(url.driver == "asyncpg" for url in known)
     packages = {requirement.package for requirement in reader.evaluator.project.deployment.requirements}
     return "asyncpg" in packages and not packages & _OTHER_DRIVERS
+
+
+def crossed(project: Linked) -> tuple[Crossing, ...]:
+    """The pools of the project that several event loops use, worked out once."""
+    return project.remember("crossed pools", lambda: _crossed(project))
+
+
+def _crossed(project: Linked) -> tuple[Crossing, ...]:
+    if not project.creations:
+        return ()
+    closings = closings_of(project)
+    ways = (project.job_paths, project.request_paths)
+    return tuple(Crossings(project.reader, closings.origins.bound_to(), closings, ways).found())

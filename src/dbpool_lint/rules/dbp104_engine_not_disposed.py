@@ -92,12 +92,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dbpool_lint.facts.closings import Closing, Closings
+from dbpool_lint.facts.closings import Closing, closings_of
+from dbpool_lint.facts.crossing import crossed
 from dbpool_lint.facts.forgetting import Forgetting, Forgotten, closing_code
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.pools import statement_of
 from dbpool_lint.facts.project import Module, module_of
-from dbpool_lint.facts.provenance import Provenance
 from dbpool_lint.fixing.recipes import DisposeAfterYield, Spot
 from dbpool_lint.model import Safety, Severity
 from dbpool_lint.rules.base import Mend, Note, Rule, Violation
@@ -118,9 +118,11 @@ def check(module: Module, project: Linked) -> Iterator[Violation]:
 def _forgotten(project: Linked) -> tuple[Forgotten, ...]:
     if not project.creations:
         return ()
-    origins = Provenance(project.reader, {id(made.call): made for made in project.creations})
-    requested = frozenset(project.request_paths)
-    return tuple(Forgetting(project.reader, origins, Closings(origins), requested).forgotten())
+    closings = closings_of(project)
+    found = Forgetting(project.reader, closings.origins, closings, frozenset(project.request_paths)).forgotten()
+    # a pool that each run of a task uses in a loop of its own is not the application's to dispose
+    elsewhere = {id(crossing.origin.made.call) for crossing in crossed(project)}
+    return tuple(one for one in found if id(one.origin.made.call) not in elsewhere)
 
 
 def _meant(missed: Closing) -> Note:

@@ -82,13 +82,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dbpool_lint.facts.closings import Closings
-from dbpool_lint.facts.crossing import Crossing, Crossings
+from dbpool_lint.facts.crossing import Crossing, crossed
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.loops import Run
 from dbpool_lint.facts.pools import statement_of
 from dbpool_lint.facts.project import Module
-from dbpool_lint.facts.provenance import Provenance
 from dbpool_lint.fixing.recipes import Spot
 from dbpool_lint.model import Severity
 from dbpool_lint.rules.base import Note, Rule, Violation, chain, described
@@ -98,17 +96,9 @@ rule = Rule("DBP107", "engine-across-event-loops", Severity.ERROR, __doc__ or ""
 
 def check(module: Module, project: Linked) -> Iterator[Violation]:
     """Every pool made in the module that several event loops use."""
-    for found in project.remember("crossed pools", lambda: _crossed(project)):
+    for found in crossed(project):
         if found.origin.module is module:
             yield _violation(found)
-
-
-def _crossed(project: Linked) -> tuple[Crossing, ...]:
-    if not project.creations:
-        return ()
-    plain = Provenance(project.reader, {id(made.call): made for made in project.creations})
-    ways = (project.job_paths, project.request_paths)
-    return tuple(Crossings(project.reader, plain.bound_to(), Closings(plain), ways).found())
 
 
 def _violation(found: Crossing) -> Violation:
