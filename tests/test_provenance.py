@@ -101,6 +101,28 @@ def test_what_a_helper_keeps_is_made_in_the_helper() -> None:
     assert _where(text) == ({"get"}, True)
 
 
+def test_what_is_kept_through_a_walrus_and_a_last_resort_is_kept() -> None:
+    text = """
+    engine = None
+    def get():
+        global engine
+        if (made := create_async_engine("x")) is not None:
+            engine = engine or made
+        return made
+    def use(): asked = get()
+    """
+    assert _where(text) == ({"get"}, True)
+
+
+def test_what_is_handed_over_by_name_is_followed_and_stars_are_not() -> None:
+    text = """
+    def use(first, *, second=None): asked = (first, second)
+    def start(more):
+        use(*more, second=create_async_engine("x"))
+    """
+    assert _where(text) == ({"start"}, False)
+
+
 def test_a_function_that_calls_itself_makes_no_end_of_pools() -> None:
     text = """
     def make(n): return make(n - 1) if n else create_async_engine("x")
@@ -168,12 +190,20 @@ def test_what_may_end_a_pool(text: str, ends: bool) -> None:
         pytest.param("async def close_pool(): ...\nasync def f(db): await db.close_pool()", False, id="perhaps called"),
         pytest.param("async def close_pool(): ...\nasync def f(): await close_pool()", False, id="called"),
         pytest.param("@hook\nasync def close_pool(): ...", False, id="decorated"),
-        pytest.param("class Db:\n    async def close_pool(self): ...", False, id="a method"),
+        pytest.param("class Db:\n    async def close_pool(self): ...", True, id="a method"),
+        pytest.param("class Db:\n    @classmethod\n    async def close_pool(cls): ...", True, id="a class method"),
+        pytest.param("class Db:\n    @hook\n    async def close_pool(self): ...", False, id="a decorated method"),
+        pytest.param("class Db(Lib):\n    async def close_pool(self): ...", False, id="a method of a library's class"),
+        pytest.param(
+            "class Db:\n    async def close_pool(self): ...\n    async def stop(self): await self.close_pool()",
+            False,
+            id="a method that another one calls",
+        ),
         pytest.param("async def worker_exit(): ...", False, id="a name that a server looks for"),
     ],
 )
 def test_a_function_that_nobody_runs(text: str, never: bool) -> None:
-    project = linked(text)
+    project = linked(f"from lib import Lib, hook\n{text}")
     name = "Db.close_pool" if "class" in text else "worker_exit" if "worker_exit" in text else "close_pool"
     assert is_never_run(project.reader, function(project, name)) is never
     assert is_never_run(project.reader, function(project, name)) is never

@@ -226,14 +226,21 @@ def _kept(reader: Reads, owner: Class, cls: Class, fact: facts.Attr, scope: Scop
         ]
         table = joined(end for end in ends if end is not None)
     else:
-        bounds = owner.attributes[fact.name]
-        tables = [reader.table(b.value, owner) for b in bounds if b.how == "value" and b.value is not None]
-        table = joined(tables) if len(tables) == len(bounds) else unknown()
+        table = _in_body(reader, owner, fact.name)
     for one in bases_of(reader.evaluator, cls):
         for method in one.methods.values():
             if id(method) not in storing and method.node.params:
                 _may_change(reader, (_first(method), fact.name), method, table)
     return table
+
+
+def _in_body(reader: Reads, owner: Class, name: str) -> Table:
+    """What a class's own statements leave under a name: the value, and the items that they set afterwards."""
+    bounds = owner.attributes[name]
+    if len(bounds) == 1:
+        return Changes((name,), frozenset(), reader, owner).run(body_of(owner), unknown()) or unknown()
+    tables = [reader.table(b.value, owner) for b in bounds if b.how == "value" and b.value is not None]
+    return joined(tables) if len(tables) == len(bounds) else unknown()
 
 
 def _first(function: Function) -> str:

@@ -9,7 +9,8 @@ from dbpool_lint.facts import flask_settings, walking
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts.arguments import Argument, Place, Reader, Table, all_calls
 from dbpool_lint.facts.changes import Change, Changes
-from dbpool_lint.facts.classes import kind_of_class
+from dbpool_lint.facts.classes import kind_of_class, outside_bases
+from dbpool_lint.facts.evaluate import returned
 from dbpool_lint.facts.flask_settings import BINDS, OPTIONS, URI, Setting
 from dbpool_lint.facts.pools import statement_of
 from dbpool_lint.facts.project import Class, Function, Module, Scope, module_of
@@ -17,7 +18,7 @@ from dbpool_lint.facts.reading import CallSite
 from dbpool_lint.facts.sites import Site, into_dict, replacing
 from dbpool_lint.facts.tables import joined, unknown
 from dbpool_lint.facts.urls import Urls, urls
-from dbpool_lint.facts.values import Kinded
+from dbpool_lint.facts.values import Instance, Kinded
 from dbpool_lint.fixing.recipes import Recipe, Spot
 from dbpool_lint.knowledge.kinds import Kind
 
@@ -44,8 +45,8 @@ def sites(reader: Reader, everywhere: bool = False) -> Iterator[Site]:
     if not everywhere:
         modules = [module for module in modules if module.context is facts.Context.APPLICATION]
     classes = [cls for module in modules for cls in module.all_classes if _is_extension(reader, cls)]
-    if any(_MAKERS & cls.methods.keys() for cls in classes):
-        return  # such a subclass makes the engines itself
+    if any(_makes_engines(reader, cls) for cls in classes):
+        return
     hacks = tuple(cls.methods[name] for cls in classes for name in sorted(_HACKS & cls.methods.keys()))
     given = [s for m in modules for s in flask_settings.settings(reader, m) if everywhere or not s.is_testing]
     yield from _Extension(reader, modules, given, tuple(_calls(reader, modules)), hacks).sites(everywhere)
@@ -53,6 +54,31 @@ def sites(reader: Reader, everywhere: bool = False) -> Iterator[Site]:
 
 def _is_extension(reader: Reader, cls: Class) -> bool:
     return kind_of_class(reader.evaluator, cls) is Kind.FLASK_SQLALCHEMY
+
+
+def _makes_engines(reader: Reader, cls: Class) -> bool:
+    """Whether a subclass makes the engines itself, other than by a connector that leaves that to its base."""
+    makers = _MAKERS & cls.methods.keys()
+    return bool(makers) and (makers != {"make_connector"} or not _hands_on(reader, cls.methods["make_connector"]))
+
+
+def _hands_on(reader: Reader, maker: Function) -> bool:
+    made = [value for fact in returned(maker) for value in reader.evaluator.values(fact, maker)]
+    return bool(made) and all(isinstance(one, Instance) and _is_plain_connector(reader, one.cls) for one in made)
+
+
+def _is_plain_connector(reader: Reader, cls: Class) -> bool:
+    """A connector whose `get_engine` asks its base for the engine, with the options that the base reads."""
+    of_library = any(name.endswith("._EngineConnector") for name in outside_bases(reader.evaluator, cls))
+    own = cls.methods.get("get_engine")
+    asks = own is None or any(
+        isinstance(fact, facts.Attr)
+        and fact.name == "get_engine"
+        and isinstance(fact.base, facts.Call)
+        and walking.is_name(fact.base.func, "super")
+        for fact in own.body
+    )
+    return of_library and asks and "get_options" not in cls.methods
 
 
 def _calls(reader: Reader, modules: list[Module]) -> Iterator[CallSite]:
@@ -108,13 +134,25 @@ class _Extension:
 
     def _of_binds(self, everywhere: bool) -> Iterator[Site]:
         """`SQLALCHEMY_BINDS = {"audit": {"url": …, "pool_size": 5}}`: a bind's own options, from version 3 on."""
+        told = [display for setting in self._of(OPTIONS) for display, _ in self.reader.table(*setting.place).displays]
+        for fact, scope in self._binds():
+            options = self.reader.table(fact, scope) if isinstance(fact, facts.Mapping) else unknown()
+            found = urls(self.reader, tuple(options.entries.get("url", ())))
+            if "url" not in options.entries or (found.only_sqlite and not everywhere):
+                continue
+            spread = any(display is one for display, _ in options.displays for one in told if one is not fact)
+            if everywhere or not spread:  # what `**SQLALCHEMY_ENGINE_OPTIONS` lacks is told there
+                yield self._of_dict(Spot(statement_of(fact, scope), fact.at), BINDS, (fact, scope), found, scope)
+
+    def _binds(self) -> Iterator[Place]:
+        """The options of each bind as they are in the end: `SQLALCHEMY_BINDS["audit"] = {…}` may stand further down."""
+        seen: set[int] = set()
         for setting in self._of(BINDS):
-            table = self.reader.table(*setting.place)
-            for fact, scope in (place for places in table.entries.values() for place in places):
-                options = self.reader.table(fact, scope) if isinstance(fact, facts.Mapping) else unknown()
-                found = urls(self.reader, tuple(options.entries.get("url", ())))
-                if "url" in options.entries and (everywhere or not found.only_sqlite):
-                    yield self._of_dict(Spot(statement_of(fact, scope), fact.at), BINDS, (fact, scope), found, scope)
+            for places in flask_settings.in_the_end(self.reader, setting).entries.values():
+                for fact, scope in places:
+                    if id(fact) not in seen:
+                        seen.add(id(fact))
+                        yield fact, scope
 
     def _of_dict(
         self, spot: Spot, what: str, place: Place, found: Urls, scope: Scope, call: facts.Call | None = None

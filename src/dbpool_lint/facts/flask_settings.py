@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.arguments import Place, Reader, Table
+from dbpool_lint.facts.changes import Changes
 from dbpool_lint.facts.pools import statement_of
 from dbpool_lint.facts.project import Bound, Class, Function, Module, Scope
+from dbpool_lint.facts.tables import unknown
+from dbpool_lint.facts.variables import body_of
 from dbpool_lint.fixing.recipes import Spot
 
 URI, OPTIONS, BINDS = "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINE_OPTIONS", "SQLALCHEMY_BINDS"
@@ -58,6 +61,16 @@ def settings(reader: Reader, module: Module) -> Iterator[Setting]:
 def _bound(key: str, bound: Bound, scope: Scope) -> Iterator[Setting]:
     if bound.how == "value" and bound.value is not None:
         yield Setting(key, bound.value, scope, bound.at)
+
+
+def in_the_end(reader: Reader, setting: Setting) -> Table:
+    """The dict that a setting is when its module or class is done; one of `app.config` is what it is given."""
+    scope = setting.scope
+    names = scope.attributes if isinstance(scope, Class) else scope.bound
+    bound = [one for one in names.get(setting.key, ()) if one.value is setting.fact]
+    if not bound:
+        return reader.table(*setting.place)
+    return Changes((setting.key,), frozenset(), reader, scope).run(body_of(scope), unknown()) or unknown()
 
 
 def _run_in(module: Module) -> Iterator[tuple[Module | Function, int, walking.Fact]]:

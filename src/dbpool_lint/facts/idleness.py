@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts.arguments import Reader
+from dbpool_lint.facts.classes import outside_bases
 from dbpool_lint.facts.contexts import is_test
 from dbpool_lint.facts.project import Function, module_of
 from dbpool_lint.knowledge.lifecycles import CLOSER
@@ -16,7 +17,8 @@ from dbpool_lint.sources.outlines import Outlines
 def is_never_run(reader: Reader, function: Function) -> bool:
     """Whether a function is certainly a helper that was forgotten: `close_db()`, with no call and no mention.
 
-    Methods, decorated and nested functions may be run by somebody else; so may any whose name a framework looks for.
+    Decorated and nested functions, and methods of a class with parents outside the project, may be run by somebody
+    else; so may any whose name a framework looks for.
     """
     memory = reader.evaluator.project.memory
     key = ("never run", id(function))
@@ -26,13 +28,22 @@ def is_never_run(reader: Reader, function: Function) -> bool:
 
 
 def _is_forgotten(reader: Reader, function: Function) -> bool:
-    if function.owner is not None or function.parent is not None or function.node.decorators:
+    if function.parent is not None or not _is_plain(reader, function):
         return False
     if not CLOSER.search(function.node.name):
         return False
     if any(module_of(scope).context is not facts.Context.TEST for _, scope in reader.callers.of(function)):
         return False
     return not any(_mentioning(reader, function))
+
+
+def _is_plain(reader: Reader, function: Function) -> bool:
+    if function.owner is None:
+        return not function.node.decorators
+    own = {"builtins.classmethod", "builtins.staticmethod"}
+    if any(name not in own for name in reader.evaluator.decorator_names(function)):
+        return False
+    return outside_bases(reader.evaluator, function.owner) <= {"abc.ABC", "builtins.object"}
 
 
 def _mentioning(reader: Reader, function: Function) -> Iterator[Statement]:
@@ -42,7 +53,7 @@ def _mentioning(reader: Reader, function: Function) -> Iterator[Statement]:
     files = outlines.users(frozenset({name})) if isinstance(outlines, Outlines) else iter(outlines)
     for file in files:
         for index, statement in enumerate(outlines[file].statements):
-            own = file == function.module.name and index == function.statement
+            own = function.owner is None and file == function.module.name and index == function.statement
             if own or is_test(file) or statement.imports:
                 continue
             if any(mention.rpartition(".")[2] == name for mention in statement.mentions):

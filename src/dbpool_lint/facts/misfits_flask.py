@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -43,6 +44,7 @@ def of_flask(reader: Reader, module: Module) -> Iterator[Misfit]:
     scopes: list[Scope] = [module, *module.all_functions]
     for scope in scopes:
         yield from _late(reader, scope, pin)
+        yield from _swallowed(scope)
     if pin.is_at_least(_NEW):
         yield from _dead(module)
     else:
@@ -136,6 +138,21 @@ def _settings(statement: facts.Stmt, app: str) -> Iterator[tuple[str, facts.Stmt
         updates = isinstance(call.func, facts.Attr) and call.func.name in ("update", "from_mapping")
         if updates and isinstance(call.func, facts.Attr) and _is_config(call.func.base, app):
             yield from ((k.name, k) for k in call.keywords if k.name in _READ_AT_ONCE)
+
+
+def _swallowed(scope: Scope) -> Iterator[Misfit]:
+    """`app.config["SQLALCHEMY_ENGINE_OPTIONS['pool_size']"] = 5`: the item belongs behind the key, not into it."""
+    for statement in walking.statements(body_of(scope)):
+        items = statement.targets if isinstance(statement, facts.Assign) else ()
+        for target in items:
+            key = walking.literal(target.index) if isinstance(target, facts.Item) else None
+            chain = walking.chain(target.base) if isinstance(target, facts.Item) else None
+            if chain and chain[-1] == "config" and isinstance(key, str) and _SWALLOWED.match(key):
+                message = f"`{key}` is one key as a whole, which nothing reads: the option has no effect"
+                yield Misfit(Spot(statement_of(statement, scope), statement.at), message)
+
+
+_SWALLOWED = re.compile(rf"{OPTIONS}\s*\[")
 
 
 def _is_config(fact: facts.Expr, app: str) -> bool:

@@ -299,9 +299,13 @@ def _stays(evaluator: Evaluator, use: facts.Name, around: dict[int, walking.Fact
 
 def is_disposed_here(made: Creation) -> bool:
     """Whether the function that makes an engine disposes that engine again: one use, then gone."""
-    if made.function is None or made.function.node.generator:
-        return False
-    assigned = (fact for fact in made.function.body if isinstance(fact, facts.Assign))
+    function = made.function
+    return function is not None and not function.node.generator and is_disposed_in(made, function)
+
+
+def is_disposed_in(made: Creation, function: Function) -> bool:
+    """Whether a function disposes the engine that it makes, at whatever point."""
+    assigned = (fact for fact in function.body if isinstance(fact, facts.Assign))
     held = [
         chain
         for fact in assigned
@@ -311,7 +315,7 @@ def is_disposed_here(made: Creation) -> bool:
     ]
     disposed = [
         chain
-        for fact in made.function.body
+        for fact in function.body
         if isinstance(fact, facts.Call) and (chain := walking.chain(fact.func)) and chain[-1] == "dispose"
     ]
     return any(one[: len(kept)] == kept for one in disposed for kept in held)

@@ -49,3 +49,35 @@ SERVING = frozenset(
     ]
 )
 """Packages whose import makes a main module a long-lived process rather than a script."""
+
+MESSAGING = frozenset({"kafka", "aiokafka", "confluent_kafka", "pika", "aio_pika"})
+"""Those of them that batch jobs use as well, to send messages or to read what there is."""
+
+SERVING_METHODS = frozenset(
+    [
+        "idle",
+        "infinity_polling",
+        "mainloop",
+        "polling",
+        "run",
+        "run_app",
+        "run_forever",
+        "run_polling",
+        "run_simple",
+        "run_until_disconnected",
+        "serve",
+        "serve_forever",
+        "start_consuming",
+        "start_polling",
+        "start_server",
+        "wait_for_termination",
+        "worker_main",
+    ]
+)
+"""Methods that start servers, bots and workers, and come back when these are stopped."""
+
+READING_CALLS = frozenset({"consume", "getmany", "getone", "poll", "receive"})
+"""Methods that give a consumer's next messages."""
+
+WAITING_CALLS = READING_CALLS | {"accept", "blpop", "brpop", "get", "get_message", "recv", "sleep", "wait", "xread"}
+"""Calls in a loop that waits for more to do, rather than works through what there is."""

@@ -51,9 +51,11 @@ program decides that one, or where only some callers of a wrapper leave it off.
 ## Limits
 
 Left alone: SQLite; `NullPool`, `StaticPool` and pool classes that cannot be read; tests, migrations, scripts
-and examples; engines that are disposed where they are made; asyncpg's own pools, which are no SQLAlchemy
-engines. What comes through `**options` that cannot be read is unknown and left alone, and so is an option that
-only one branch sets. Branches that only SQLite takes do not count. A connection that is closed in the middle of a
+and examples, and helpers that only scripts and batch jobs call; engines that are disposed where they are made,
+also by a context manager that a request or a task enters; engines that each request or task makes for itself,
+which `engine-in-handler` and `engine-per-call` report; asyncpg's own pools, which are no SQLAlchemy engines.
+What comes through `**options` that cannot be read is unknown and left alone, and so is an option that only one
+branch sets. Branches that only SQLite takes do not count. A connection that is closed in the middle of a
 transaction is not saved by a ping.
 
 ## Sources
@@ -66,6 +68,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbpool_lint.facts.lasting import is_short_lived
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.options import Site, State, pings_itself, states
 from dbpool_lint.facts.project import Module
@@ -90,7 +93,7 @@ def check(module: Module, project: Linked) -> Iterator[Violation]:
         if site.module is module:
             told = list(states(site, _OPTION))
             off = [(chain, found) for chain, found in told if _is_off(site, found)]
-            if off:
+            if off and not is_short_lived(project, site):
                 notes = left_by(site, [chain for chain, _ in off], _OPTION)
                 mend = _mend(site, [found for _, found in off]) if len(off) == len(told) else None
                 yield Violation(rule, site.spot, f"{_what(site, off[0][1])}: {_STORY}", notes, mend)

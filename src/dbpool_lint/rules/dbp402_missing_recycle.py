@@ -64,6 +64,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbpool_lint.facts.idling import Limit, limit
+from dbpool_lint.facts.lasting import is_short_lived
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.options import Site, State, states
 from dbpool_lint.facts.project import Module
@@ -85,7 +86,7 @@ def check(module: Module, project: Linked) -> Iterator[Violation]:
         idle = limit(project.project, site)
         told = [(chain, found, _story(site, found, idle)) for chain, found in states(site, _OPTION)]
         old = [one for one in told if one[2]]
-        if old:
+        if old and not is_short_lived(project, site):
             notes = left_by(site, [chain for chain, _, _ in old], _OPTION)
             mended = [found for _, found, _ in old] if len(old) == len(told) else []
             seconds = min(project.settings.pool_recycle, idle.seconds if idle else project.settings.pool_recycle)

@@ -14,7 +14,8 @@ Reports arguments of engines and of drivers' own pools that cannot work together
 - sizes and times that are texts from the environment, or None;
 - `create_pool` and the pools of psycopg, psycopg2 and aiomysql with sizes that contradict each other or the
   defaults, with names that belong to SQLAlchemy, or with a `postgresql+asyncpg://` URL;
-- Flask-SQLAlchemy's options that are set after `init_app`, settings that release 3 reads no more, and a subclass
+- Flask-SQLAlchemy's options that are set after `init_app`, or under a key such as
+  `"SQLALCHEMY_ENGINE_OPTIONS['pool_size']"` that nobody reads, settings that release 3 reads no more, and a subclass
   that chooses `NullPool` for options that already hold sizes.
 
 ## Why it matters
