@@ -11,9 +11,7 @@ from dbpool_lint.deploy.reading import deployment
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.assemble import assemble
-from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.project import Class, Function, Module, Scope
-from dbpool_lint.facts.values import (
+from dbpool_lint.facts.evaluation.values import (
     External,
     Generated,
     Instance,
@@ -26,6 +24,8 @@ from dbpool_lint.facts.values import (
     Value,
     Values,
 )
+from dbpool_lint.facts.link import Linked
+from dbpool_lint.facts.project import Class, Function, Module, Scope
 from dbpool_lint.model import Problem, Source
 from dbpool_lint.sources.names import Names
 from dbpool_lint.sources.outlines import Outlines

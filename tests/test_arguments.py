@@ -6,10 +6,10 @@ import pytest
 from linking import asked, linked, said
 
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.arguments import Argument, Reader
+from dbpool_lint.facts.configuration.arguments import Argument, Reader
+from dbpool_lint.facts.configuration.options import pings_itself, state
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.options import pings_itself, state
-from dbpool_lint.facts.pools import statement_of
+from dbpool_lint.facts.pooling.creations import statement_of
 
 _START = """
 import functools

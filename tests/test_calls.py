@@ -7,9 +7,9 @@ import textwrap
 import pytest
 from linking import function, linked
 
-from dbpool_lint.facts.calls import edges
-from dbpool_lint.facts.passing import is_stub, subclasses
-from dbpool_lint.facts.reach import sync_calls
+from dbpool_lint.facts.callgraph.calls import edges
+from dbpool_lint.facts.callgraph.passing import is_stub, subclasses
+from dbpool_lint.facts.callgraph.reach import sync_calls
 
 _START = """
 import asyncio, functools, threading

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from linking import linked
 
-from dbpool_lint.facts.connectors import Connector, driver_options, pooler_behind, possible
 from dbpool_lint.facts.link import Linked
+from dbpool_lint.facts.pooling.connectors import Connector, driver_options, pooler_behind, possible
 
 _START = """
 import aiomysql, asyncpg, psycopg, psycopg_pool

@@ -6,10 +6,10 @@ import pytest
 from linking import asked, linked
 
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.capacity import as_code, counterless, engines, overflow
-from dbpool_lint.facts.counters import Counting, Sum
-from dbpool_lint.facts.guards import is_guarded
-from dbpool_lint.facts.misreadings import Mistake, misreadings
+from dbpool_lint.facts.pooling.capacity import as_code, counterless, engines, overflow
+from dbpool_lint.facts.pooling.counters import Counting, Sum
+from dbpool_lint.facts.pooling.guards import is_guarded
+from dbpool_lint.facts.pooling.misreadings import Mistake, misreadings
 from dbpool_lint.facts.project import Scope
 
 ENGINE = """

@@ -6,7 +6,7 @@ import pytest
 from linking import asked, linked, said
 
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.dialects import idle_way
+from dbpool_lint.facts.configuration.dialects import idle_way
 
 _START = """
 import copy

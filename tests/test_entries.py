@@ -9,9 +9,9 @@ import pytest
 from linking import function, linked
 
 from dbpool_lint.config import Settings
-from dbpool_lint.facts.entries import Entry, job_entries, once_entries, request_entries, starts_once
-from dbpool_lint.facts.evaluate import Evaluator
-from dbpool_lint.facts.views import made_for_each_request
+from dbpool_lint.facts.callgraph.entries import Entry, job_entries, once_entries, request_entries, starts_once
+from dbpool_lint.facts.callgraph.views import made_for_each_request
+from dbpool_lint.facts.evaluation.evaluate import Evaluator
 
 Files = Mapping[str, str] | str
 

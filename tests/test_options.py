@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pytest
 from linking import linked
 
-from dbpool_lint.facts.idling import limit
+from dbpool_lint.facts.configuration.idling import limit
+from dbpool_lint.facts.configuration.options import State, all_sites, states
+from dbpool_lint.facts.configuration.sites import Chain, Site
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.options import State, all_sites, states
 from dbpool_lint.facts.project import Function
-from dbpool_lint.facts.sites import Chain, Site
 
 _START = """
 from functools import partial

@@ -6,9 +6,9 @@ import pytest
 from linking import function, linked
 
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.catching import Caught, around_call, attempts, of_try
-from dbpool_lint.facts.drivers import drivers, engines, may_time_out_commands, never_time_out
-from dbpool_lint.facts.timeouts import Mood, Moods
+from dbpool_lint.facts.configuration.drivers import drivers, engines, may_time_out_commands, never_time_out
+from dbpool_lint.facts.failing.catching import Caught, around_call, attempts, of_try
+from dbpool_lint.facts.failing.timeouts import Mood, Moods
 from dbpool_lint.knowledge.timeouts import is_calm
 
 HEAD = """

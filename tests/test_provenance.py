@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import pytest
 from linking import asked, function, linked
 
-from dbpool_lint.facts.closings import Closings
-from dbpool_lint.facts.idleness import is_never_run
+from dbpool_lint.facts.callgraph.idleness import is_never_run
 from dbpool_lint.facts.link import Linked
+from dbpool_lint.facts.pooling.closings import Closings
+from dbpool_lint.facts.pooling.provenance import Provenance
 from dbpool_lint.facts.project import Function
-from dbpool_lint.facts.provenance import Provenance
 
 HEAD = """
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine

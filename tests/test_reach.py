@@ -7,12 +7,12 @@ from linking import asked, function, linked
 
 from dbpool_lint.config import Settings
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.calls import called_outside, edges
-from dbpool_lint.facts.entries import starts_once
-from dbpool_lint.facts.evaluate import Evaluator
-from dbpool_lint.facts.keeping import is_cached, is_disposed, is_kept
+from dbpool_lint.facts.callgraph.calls import called_outside, edges
+from dbpool_lint.facts.callgraph.entries import starts_once
+from dbpool_lint.facts.callgraph.reach import Sinks
+from dbpool_lint.facts.evaluation.evaluate import Evaluator
+from dbpool_lint.facts.pooling.keeping import is_cached, is_disposed, is_kept
 from dbpool_lint.facts.project import Function
-from dbpool_lint.facts.reach import Sinks
 
 
 def _entries(text: str, settings: Settings | None = None, name: str = "app.py") -> dict[str, str]:

@@ -9,8 +9,8 @@ from linking import linked
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.arguments import all_calls
-from dbpool_lint.facts.together import Way, dicts, ways
+from dbpool_lint.facts.configuration.arguments import all_calls
+from dbpool_lint.facts.misfits.together import Way, dicts, ways
 
 
 def paths(files: Mapping[str, str] | str) -> list[str]:

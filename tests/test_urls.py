@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from linking import asked, linked
 
-from dbpool_lint.facts.urls import Url, Urls, parse, urls
+from dbpool_lint.facts.configuration.urls import Url, Urls, parse, urls
 
 
 def _urls(text: str, env: str = "") -> Urls:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 from linking import linked
 
+from dbpool_lint.facts.configuration.versions import Pin, releases, sqlalchemy_releases
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.project import Module
-from dbpool_lint.facts.versions import Pin, releases, sqlalchemy_releases
 from dbpool_lint.knowledge.engines import Release
 
 MODULE = "app/web/db.py"

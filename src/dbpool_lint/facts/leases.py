@@ -12,9 +12,9 @@ from typing import cast
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.evaluate import Evaluator
+from dbpool_lint.facts.evaluation.evaluate import Evaluator
+from dbpool_lint.facts.evaluation.values import External, Kinded, Routine
 from dbpool_lint.facts.project import Function
-from dbpool_lint.facts.values import External, Kinded, Routine
 from dbpool_lint.knowledge.kinds import ANNOTATED, LEASES, USING, USING_METHODS, Kind
 
 _CLOSING = frozenset({"close", "remove", "release", "aclose", "close_all", "invalidate", "terminate", "putconn"})

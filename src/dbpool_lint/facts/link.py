@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from dbpool_lint.config import Settings
-from dbpool_lint.facts.arguments import Callers, Reader
-from dbpool_lint.facts.connectors import Connector, connectors
-from dbpool_lint.facts.entries import Entry, job_entries, request_entries
-from dbpool_lint.facts.evaluate import Evaluator
-from dbpool_lint.facts.options import Site, sites
-from dbpool_lint.facts.pools import Creation, applied, connected, creations
+from dbpool_lint.facts.callgraph.entries import Entry, job_entries, request_entries
+from dbpool_lint.facts.callgraph.reach import Path, Paths, paths
+from dbpool_lint.facts.configuration.arguments import Callers, Reader
+from dbpool_lint.facts.configuration.options import Site, sites
+from dbpool_lint.facts.evaluation.evaluate import Evaluator
+from dbpool_lint.facts.pooling.connectors import Connector, connectors
+from dbpool_lint.facts.pooling.creations import Creation, applied, connected, creations
 from dbpool_lint.facts.project import Module, Project
-from dbpool_lint.facts.reach import Path, Paths, paths
 
 T = TypeVar("T")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from dbpool_lint.facts.callgraph.reach import Path, Step
+from dbpool_lint.facts.configuration.reading import CallSite
+from dbpool_lint.facts.configuration.sites import Chain, Site
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.pools import statement_of
+from dbpool_lint.facts.pooling.creations import statement_of
 from dbpool_lint.facts.project import Function, Module, module_of
-from dbpool_lint.facts.reach import Path, Step
-from dbpool_lint.facts.reading import CallSite
-from dbpool_lint.facts.sites import Chain, Site
 from dbpool_lint.fixing.recipes import Recipe, Spot
 from dbpool_lint.model import Safety, Severity
 

@@ -78,11 +78,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbpool_lint.facts.callgraph.reach import Path
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.losing import lost_to_jobs, others
-from dbpool_lint.facts.pools import Creation
+from dbpool_lint.facts.pooling.creations import Creation
+from dbpool_lint.facts.pooling.losing import lost_to_jobs, others
 from dbpool_lint.facts.project import Module
-from dbpool_lint.facts.reach import Path
 from dbpool_lint.fixing.recipes import HoistToModule
 from dbpool_lint.model import Safety, Severity
 from dbpool_lint.rules.base import Mend, Rule, Violation, also, chain, described

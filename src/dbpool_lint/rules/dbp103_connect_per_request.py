@@ -79,11 +79,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbpool_lint.facts.callgraph.reach import Path
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.losing import opened_for_each
-from dbpool_lint.facts.pools import Creation
+from dbpool_lint.facts.pooling.creations import Creation
+from dbpool_lint.facts.pooling.losing import opened_for_each
 from dbpool_lint.facts.project import Module
-from dbpool_lint.facts.reach import Path
 from dbpool_lint.model import Severity
 from dbpool_lint.rules.base import Rule, Violation, chain, described
 

@@ -92,11 +92,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dbpool_lint.facts.closings import Closing, closings_of
-from dbpool_lint.facts.crossing import crossed
-from dbpool_lint.facts.forgetting import Forgetting, Forgotten, closing_code
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.pools import statement_of
+from dbpool_lint.facts.pooling.closings import Closing, closings_of
+from dbpool_lint.facts.pooling.creations import statement_of
+from dbpool_lint.facts.pooling.crossing import crossed
+from dbpool_lint.facts.pooling.forgetting import Forgetting, Forgotten, closing_code
 from dbpool_lint.facts.project import Module, module_of
 from dbpool_lint.fixing.recipes import DisposeAfterYield, Spot
 from dbpool_lint.model import Safety, Severity

@@ -82,10 +82,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dbpool_lint.facts.crossing import Crossing, crossed
+from dbpool_lint.facts.callgraph.loops import Run
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.loops import Run
-from dbpool_lint.facts.pools import statement_of
+from dbpool_lint.facts.pooling.creations import statement_of
+from dbpool_lint.facts.pooling.crossing import Crossing, crossed
 from dbpool_lint.facts.project import Module
 from dbpool_lint.fixing.recipes import Spot
 from dbpool_lint.model import Severity

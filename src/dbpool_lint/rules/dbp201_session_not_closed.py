@@ -79,7 +79,7 @@ from collections.abc import Iterator
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.entries import starts_once
+from dbpool_lint.facts.callgraph.entries import starts_once
 from dbpool_lint.facts.leases import Taken, leaked, reads_lazily
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.project import Function, Module

@@ -64,11 +64,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.calls import called_outside
+from dbpool_lint.facts.callgraph.calls import called_outside
+from dbpool_lint.facts.callgraph.reach import Sinks, Step, sync_calls
+from dbpool_lint.facts.evaluation.values import names_of
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.project import Function, Module
-from dbpool_lint.facts.reach import Sinks, Step, sync_calls
-from dbpool_lint.facts.values import names_of
 from dbpool_lint.fixing.recipes import AwaitCall
 from dbpool_lint.knowledge.blocking import SLEEPS, sleep_module
 from dbpool_lint.model import Safety, Severity

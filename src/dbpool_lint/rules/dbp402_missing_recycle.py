@@ -63,10 +63,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dbpool_lint.facts.idling import Limit, limit
-from dbpool_lint.facts.lasting import is_short_lived
+from dbpool_lint.facts.configuration.idling import Limit, limit
+from dbpool_lint.facts.configuration.options import Site, State, states
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.options import Site, State, states
+from dbpool_lint.facts.pooling.lasting import is_short_lived
 from dbpool_lint.facts.project import Module
 from dbpool_lint.model import Safety, Severity
 from dbpool_lint.rules.base import Mend, Rule, Violation, left_by

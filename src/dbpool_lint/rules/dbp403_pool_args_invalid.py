@@ -94,12 +94,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.givings import cases, expects_refusal
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.misfits import Misfit, of_options
-from dbpool_lint.facts.misfits_driver import of_driver
-from dbpool_lint.facts.misfits_flask import of_flask
-from dbpool_lint.facts.misfits_pools import of_pool
+from dbpool_lint.facts.misfits.driver import of_driver
+from dbpool_lint.facts.misfits.driver_pools import of_pool
+from dbpool_lint.facts.misfits.engines import Misfit, of_options
+from dbpool_lint.facts.misfits.flask import of_flask
+from dbpool_lint.facts.misfits.givings import cases, expects_refusal
 from dbpool_lint.facts.project import Module
 from dbpool_lint.model import Safety, Severity
 from dbpool_lint.rules.base import Mend, Rule, Violation

@@ -65,13 +65,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeGuard
 
+from dbpool_lint.facts.configuration.options import Site, State, states
+from dbpool_lint.facts.configuration.versions import sqlalchemy_releases
+from dbpool_lint.facts.evaluation.values import Literal
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.model import Context
-from dbpool_lint.facts.options import Site, State, states
-from dbpool_lint.facts.pools import Creation
+from dbpool_lint.facts.pooling.creations import Creation
 from dbpool_lint.facts.project import Module
-from dbpool_lint.facts.values import Literal
-from dbpool_lint.facts.versions import sqlalchemy_releases
 from dbpool_lint.model import Severity
 from dbpool_lint.rules.base import Rule, Violation, left_by
 

@@ -85,12 +85,12 @@ from collections.abc import Iterator
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.arguments import Place
-from dbpool_lint.facts.capacity import always_overflows, as_code, counterless, engines, overflow
-from dbpool_lint.facts.counters import Counting, counting_modules, run_by
-from dbpool_lint.facts.guards import is_guarded
+from dbpool_lint.facts.configuration.arguments import Place
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.misreadings import Misreading, Mistake, misreadings, spot_of
+from dbpool_lint.facts.pooling.capacity import always_overflows, as_code, counterless, engines, overflow
+from dbpool_lint.facts.pooling.counters import Counting, counting_modules, run_by
+from dbpool_lint.facts.pooling.guards import is_guarded
+from dbpool_lint.facts.pooling.misreadings import Misreading, Mistake, misreadings, spot_of
 from dbpool_lint.facts.project import Module, Scope
 from dbpool_lint.fixing.recipes import Recipe, ReplaceExpression
 from dbpool_lint.model import Safety, Severity

@@ -96,12 +96,12 @@ from collections.abc import Iterator
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.catching import Attempt, attempts, of_handler, of_try
-from dbpool_lint.facts.drivers import may_time_out_commands, never_time_out
+from dbpool_lint.facts.configuration.drivers import may_time_out_commands, never_time_out
+from dbpool_lint.facts.failing.catching import Attempt, attempts, of_handler, of_try
+from dbpool_lint.facts.failing.probes import misses_connecting
+from dbpool_lint.facts.failing.timeouts import Mood, Moods
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.probes import misses_connecting
 from dbpool_lint.facts.project import Function, Module
-from dbpool_lint.facts.timeouts import Mood, Moods
 from dbpool_lint.fixing.recipes import Spot, WidenExcept
 from dbpool_lint.knowledge.timeouts import BUILTIN_TIMEOUTS, CATCHING_POOLS
 from dbpool_lint.model import Safety, Severity

@@ -75,9 +75,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts.arguments import Table
-from dbpool_lint.facts.connectors import Connector, driver_options, pooler_behind, possible
+from dbpool_lint.facts.configuration.arguments import Table
 from dbpool_lint.facts.link import Linked
+from dbpool_lint.facts.pooling.connectors import Connector, driver_options, pooler_behind, possible
 from dbpool_lint.facts.project import Module
 from dbpool_lint.fixing.recipes import AddKeywords, MergeKeywordDict, Recipe
 from dbpool_lint.knowledge.poolers import ASYNCPG_UNNAMED

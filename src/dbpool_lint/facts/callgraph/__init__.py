@@ -1,0 +1,1 @@
+"""Who runs what? Entry points, calls, and what requests, jobs and start-up reach."""

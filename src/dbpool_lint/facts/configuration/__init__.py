@@ -1,0 +1,1 @@
+"""With which options is an engine made? Arguments, dicts, settings, extensions and addresses."""

@@ -1,0 +1,1 @@
+"""What happens when a pool fails? Exceptions that are raised, and the handlers around them."""
