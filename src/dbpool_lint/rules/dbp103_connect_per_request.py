@@ -101,13 +101,13 @@ def check(module: Module, project: Linked) -> Iterator[Violation]:
 def _violation(made: Creation, path: Path) -> Violation:
     if path.entry.what == "lambda handler":
         message = (
-            f"`{made.name}` opens a connection in each invocation ({described(path)}): a handshake and a new server "
-            "process every time; made outside of the handler, it serves the invocations that follow"
+            f"`{made.name}` opens a connection in each invocation ({described(path)}): a handshake and a login "
+            "every time; made outside of the handler, it serves the invocations that follow"
         )
         return Violation(rule, made.spot, message, chain(path))
     each = "task" if path.entry.what in ("task", "consumer") else "request"
     message = (
-        f"`{made.name}` opens a connection for each {each} ({described(path)}): a handshake and a new server process "
-        f"every time, and as many at once as there are {each}s, until the server refuses more; a pool bounds both"
+        f"`{made.name}` opens a connection for each {each} ({described(path)}): a handshake and a login every time, "
+        f"and as many at once as there are {each}s, until the server refuses more; a pool bounds both"
     )
     return Violation(rule, made.spot, message, chain(path))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
@@ -67,10 +68,15 @@ def dicts(reader: Reader, fact: facts.Expr, scope: Scope) -> tuple[Way, ...]:
 
 @dataclass(slots=True)
 class _Paths:
-    """Evaluates expressions on the paths of a project. `_busy` are the scopes being walked, against circles."""
+    """Evaluates expressions on the paths of a project. `_busy` are the scopes being walked, against circles.
+
+    What a module's names hold at its end is remembered for the project, unless a circle was cut on the way: asked for
+    from elsewhere, more of it may be known. `_cuts` counts the circles.
+    """
 
     reader: Reader
     _busy: set[int] = field(default_factory=set)
+    _cuts: int = 0
 
     def to_call(self, call: facts.Call, scope: Scope, depth: int) -> tuple[Way, ...]:
         found: list[Way] = []
@@ -172,16 +178,28 @@ class _Paths:
         return None
 
     def _ends(self, module: Module, name: str) -> tuple[State, ...]:
+        key, known = ("ends of a module", id(module), name), self.reader.evaluator.project.memory
+        if key in known:
+            return cast("tuple[State, ...]", known[key])
         if id(module) in self._busy:
+            self._cuts += 1
             return ()
+        cuts, outermost = self._cuts, not self._busy
         self._busy.add(id(module))
+        try:
+            found = self._walked(module, name)
+        finally:
+            self._busy.discard(id(module))
+        if outermost or self._cuts == cuts:
+            known[key] = found
+        return found
+
+    def _walked(self, module: Module, name: str) -> tuple[State, ...]:
         body = body_of(module)
         try:
             return Walk(self, module, needed_for([name], body)).run(body, (State(),))
         except TooMany:
             return ()
-        finally:
-            self._busy.discard(id(module))
 
     def items(self, fact: facts.Expr, scope: Scope, state: State, depth: int) -> _Rows:
         """The items of the dict that an expression gives in a state."""
