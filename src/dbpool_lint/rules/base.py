@@ -9,7 +9,7 @@ from dbpool_lint.facts.callgraph.reach import Path, Step
 from dbpool_lint.facts.configuration.reading import CallSite
 from dbpool_lint.facts.configuration.sites import Chain, Site
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.pooling.creations import statement_of
+from dbpool_lint.facts.pooling.creations import Creation, is_disposed_here, statement_of
 from dbpool_lint.facts.project import Function, Module, module_of
 from dbpool_lint.fixing.recipes import Recipe, Spot
 from dbpool_lint.model import Safety, Severity
@@ -124,3 +124,15 @@ def _call_note(site: Site, step: CallSite, story: str) -> Note:
     caller = f"`{scope.qualname}`" if isinstance(scope, Function) else "the module"
     spot = Spot(statement_of(call.func, scope), call.at)
     return Note(module_of(scope).name, spot, f"{caller} calls `{runs}` here{story}")
+
+
+_LEFT_OPEN = (
+    "its connections stay open until the garbage collector comes by, and the server runs out of connection slots"
+)
+
+
+def outcome(made: Creation) -> str:
+    """What becomes of a pool that is made again and again."""
+    if is_disposed_here(made):
+        return f"it is disposed only when nothing is raised, else {_LEFT_OPEN}"
+    return _LEFT_OPEN

@@ -91,7 +91,7 @@ from dbpool_lint.facts.pooling.losing import lost_to_requests, others
 from dbpool_lint.facts.project import Module
 from dbpool_lint.fixing.recipes import HoistToModule
 from dbpool_lint.model import Safety, Severity
-from dbpool_lint.rules.base import Mend, Rule, Violation, also, chain, described
+from dbpool_lint.rules.base import Mend, Rule, Violation, also, chain, described, outcome
 
 rule = Rule("DBP101", "engine-in-handler", Severity.ERROR, __doc__ or "", Safety.UNSAFE)
 
@@ -109,10 +109,7 @@ def _violation(project: Linked, made: Creation, path: Path) -> Violation:
     if is_entered(made):
         message += "each request opens all of the pool's first connections, where it could borrow one"
     else:
-        message += (
-            "its connections stay open until the garbage collector comes by, and the server runs out of "
-            "connection slots"
-        )
+        message += outcome(made)
     mend = None
     if made.is_sqlalchemy and not needs_request(project.evaluator, made):
         mend = Mend(Safety.UNSAFE, "Make the engine once, at module level", (HoistToModule(made.spot),))

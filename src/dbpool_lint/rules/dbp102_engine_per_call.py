@@ -85,7 +85,7 @@ from dbpool_lint.facts.pooling.losing import lost_to_jobs, others
 from dbpool_lint.facts.project import Module
 from dbpool_lint.fixing.recipes import HoistToModule
 from dbpool_lint.model import Safety, Severity
-from dbpool_lint.rules.base import Mend, Rule, Violation, also, chain, described
+from dbpool_lint.rules.base import Mend, Rule, Violation, also, chain, described, outcome
 
 rule = Rule("DBP102", "engine-per-call", Severity.WARNING, __doc__ or "", Safety.UNSAFE)
 
@@ -102,10 +102,7 @@ def check(module: Module, project: Linked) -> Iterator[Violation]:
 
 def _violation(project: Linked, made: Creation, path: Path) -> Violation:
     each = _EACH.get(path.entry.what, "task")
-    message = (
-        f"`{made.what}` makes a new pool for each {each} ({described(path)}); its connections stay open until the "
-        "garbage collector comes by, and the server runs out of connection slots"
-    )
+    message = f"`{made.what}` makes a new pool for each {each} ({described(path)}); {outcome(made)}"
     mend = None
     if made.is_sqlalchemy:
         mend = Mend(Safety.UNSAFE, "Make the engine once, at module level", (HoistToModule(made.spot),))
