@@ -325,12 +325,3 @@ def is_entered(made: Creation) -> bool:
     """Whether the pool is its own context manager, closed at the end of the block."""
     withs = (statement for statement in walking.statements(made.around) if isinstance(statement, facts.With))
     return any(walking.awaited(item.value) is made.call for statement in withs for item in statement.items)
-
-
-def is_made_of_locals(made: Creation) -> bool:
-    """Whether the function knows an argument only when it runs: another server each time, perhaps."""
-    function = made.function
-    if function is None:
-        return False
-    names = walking.names(made.call) - {parameter.name for parameter in function.node.params[:1] if function.is_method}
-    return any(name in function.bound or function.param(name) is not None for name in names)

@@ -13,6 +13,7 @@ from dbpool_lint.facts import walking
 from dbpool_lint.facts.configuration.arguments import Place, Reader
 from dbpool_lint.facts.evaluation.classes import bases_of, lookup, outside_bases
 from dbpool_lint.facts.evaluation.evaluate import returned
+from dbpool_lint.facts.evaluation.handing import given as handed
 from dbpool_lint.facts.evaluation.values import Instance
 from dbpool_lint.facts.pooling.keeping import is_request_proxy
 from dbpool_lint.facts.project import Bound, Class, Function, Scope
@@ -98,7 +99,7 @@ class _Asking:
     def _handed(self, param: facts.Param, owner: Function, call: facts.Call, scope: Scope, depth: int) -> bool:
         if param.kind in ("*", "**"):
             return self.all((*call.args, *(k.value for k in call.keywords)), scope, depth + 1)
-        given = _argument(param, owner, call)
+        given = handed(param, owner, call)
         if given is None:
             return param.default is not None and self.one(param.default, owner.module, depth + 1)
         return self.one(given, scope, depth + 1)
@@ -135,13 +136,3 @@ class _Asking:
         method = lookup(self._reader.evaluator, cls, name)
         if method is not None:
             yield from ((fact, method) for fact in returned(method))
-
-
-def _argument(param: facts.Param, owner: Function, call: facts.Call) -> facts.Expr | None:
-    """What a call hands to a parameter of the function."""
-    named = next((keyword.value for keyword in call.keywords if keyword.name == param.name), None)
-    plain = [p for p in owner.node.params if p.kind in ("", "positional")]
-    if named is not None or param not in plain:
-        return named
-    index = plain.index(param) - (1 if owner.is_method else 0)
-    return call.args[index] if 0 <= index < len(call.args) else None
