@@ -26,7 +26,7 @@ from sqlalchemy import pool as pools
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from dbpool_lint.knowledge import drivers, engines
+from dbpool_lint.knowledge import drivers, engines, kinds
 from dbpool_lint.knowledge.engines import Dialect, Release, dialect_of
 
 INSTALLED = engines.installed()
@@ -241,7 +241,7 @@ def test_the_table_of_pool_keywords_is_whole() -> None:
     assert engines.POOL_KEYWORDS == engines.pool_takes("QueuePool") == engines.pool_takes("AsyncAdaptedQueuePool")
     assert {name for name in dir(pools) if name.endswith("Pool")} - {"Pool"} <= engines.POOLS
     with_timeouts = {pool for pool in engines.POOLS if "pool_timeout" in engines.pool_takes(pool)}
-    assert with_timeouts == engines.QUEUE_POOLS
+    assert with_timeouts == kinds.QUEUE_POOLS
 
 
 def test_a_pool_class_of_others_is_unknown() -> None:

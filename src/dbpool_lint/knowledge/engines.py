@@ -14,6 +14,8 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dbpool_lint.knowledge.kinds import COUNTERLESS_POOLS, QUEUE_POOLS
+
 if TYPE_CHECKING:
     from sqlalchemy.engine.default import DefaultDialect
 
@@ -23,14 +25,8 @@ Release = tuple[int, int]
 RELEASES: tuple[Release, ...] = ((1, 4), (2, 0), (2, 1))
 """The releases that these tables speak about."""
 
-POOLS = frozenset(
-    {"QueuePool", "AsyncAdaptedQueuePool", "FallbackAsyncAdaptedQueuePool", "NullPool", "StaticPool"}
-    | {"AssertionPool", "SingletonThreadPool"}
-)
+POOLS = QUEUE_POOLS | COUNTERLESS_POOLS
 """SQLAlchemy's pool classes, by the names they have in `sqlalchemy.pool`."""
-
-QUEUE_POOLS = frozenset({"QueuePool", "AsyncAdaptedQueuePool", "FallbackAsyncAdaptedQueuePool"})
-"""Pools with a size, an overflow and a timeout."""
 
 NUMBERS = frozenset({"pool_size", "max_overflow", "pool_timeout", "pool_recycle"})
 """Keywords of `create_engine` that must be numbers: a text fails, at construction or when connections are taken."""

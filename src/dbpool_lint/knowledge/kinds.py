@@ -241,5 +241,8 @@ COUNTERS = frozenset({"size", "checkedout", "checkedin", "overflow"})
 TELLING_COUNTERS = frozenset({"checkedout", "checkedin"})
 """Those of them that nothing else has."""
 
+QUEUE_POOLS = frozenset({"QueuePool", "AsyncAdaptedQueuePool", "FallbackAsyncAdaptedQueuePool"})
+"""Pool classes with a size, an overflow and a timeout, that keep connections for others to lease."""
+
 COUNTERLESS_POOLS = frozenset({"NullPool", "StaticPool", "AssertionPool", "SingletonThreadPool"})
-"""Pool classes without these methods; `SingletonThreadPool.size` is a number. Verified with 2.0 and 2.1."""
+"""The other pool classes, which count nothing; `SingletonThreadPool.size` is a number. Verified with 2.0 and 2.1."""

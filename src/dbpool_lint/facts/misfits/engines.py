@@ -17,6 +17,7 @@ from dbpool_lint.facts.misfits.together import Way
 from dbpool_lint.fixing.recipes import Recipe, ReplaceExpression, Spot
 from dbpool_lint.knowledge import engines
 from dbpool_lint.knowledge.engines import Release
+from dbpool_lint.knowledge.kinds import QUEUE_POOLS
 
 _NEVER_NONE = {
     "pool_size": "unsupported operand type(s) for -: 'int' and 'NoneType'",
@@ -172,7 +173,7 @@ def _refused(case: Case, given: Given, name: str) -> Misfit:
         f"`{case.what}` gets the pool class `{name}`: "
         f"`ArgumentError: Pool class {name} cannot be used with {kind} engine`"
     )
-    mendable = name in engines.QUEUE_POOLS and given.guards <= case.way.guards
+    mendable = name in QUEUE_POOLS and given.guards <= case.way.guards
     recipes = droppable(case.own, [("poolclass", given)]) if mendable else ()
     return Misfit(case.spot, message, "Leave the pool class to SQLAlchemy", recipes)
 
@@ -244,7 +245,7 @@ def _numbers(case: Case) -> Iterator[Misfit]:
 def _has_queue(case: Case) -> bool:
     """Whether nothing says that the pool is one without a size: that is another matter."""
     given = case.way.get("poolclass")
-    return given is None or _class_name(case.reader, given) in engines.QUEUE_POOLS
+    return given is None or _class_name(case.reader, given) in QUEUE_POOLS
 
 
 def _listed(names: list[str]) -> str:

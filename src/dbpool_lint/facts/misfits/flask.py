@@ -18,7 +18,7 @@ from dbpool_lint.facts.pooling.creations import statement_of
 from dbpool_lint.facts.project import Class, Function, Module, Project, Scope
 from dbpool_lint.fixing.recipes import Spot
 from dbpool_lint.knowledge import engines
-from dbpool_lint.knowledge.kinds import Kind
+from dbpool_lint.knowledge.kinds import QUEUE_POOLS, Kind
 
 PACKAGE = "flask-sqlalchemy"
 OPTIONS = "SQLALCHEMY_ENGINE_OPTIONS"
@@ -246,7 +246,7 @@ def _is_sizeless(reader: Reader, fact: facts.Expr, method: Function) -> bool:
     return classes <= _SIZELESS and len(classes) == len(values) == 1
 
 
-_SIZELESS = frozenset(engines.POOLS - engines.QUEUE_POOLS - {"SingletonThreadPool"})
+_SIZELESS = frozenset(engines.POOLS - QUEUE_POOLS - {"SingletonThreadPool"})
 
 
 def _calls_base(method: Function, name: str, until: facts.Assign) -> bool:

@@ -9,16 +9,26 @@ from dataclasses import dataclass
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.configuration.arguments import Argument, Reader, all_calls
+from dbpool_lint.facts.configuration.dialects import asks_against, asks_for
 from dbpool_lint.facts.configuration.urls import Urls, urls
 from dbpool_lint.facts.evaluation.evaluate import Evaluator
 from dbpool_lint.facts.evaluation.values import External, Object, Type, kinds
 from dbpool_lint.facts.leases import is_only_used
 from dbpool_lint.facts.project import Class, Function, Module, Scope, module_of
 from dbpool_lint.fixing.recipes import Spot
-from dbpool_lint.knowledge.kinds import CONNECTING, MADE_BY, POOLS, SQLALCHEMY_ENGINES, USING, USING_METHODS, Kind
+from dbpool_lint.knowledge.kinds import (
+    CONNECTING,
+    COUNTERLESS_POOLS,
+    MADE_BY,
+    POOLS,
+    QUEUE_POOLS,
+    SQLALCHEMY_ENGINES,
+    USING,
+    USING_METHODS,
+    Kind,
+)
 
-_KEEPING = frozenset({"QueuePool", "AsyncAdaptedQueuePool", "FallbackAsyncAdaptedQueuePool"})
-_NOT_KEEPING = frozenset({"NullPool", "StaticPool", "AssertionPool", "SingletonThreadPool"})
+_SQLITE = ("sqlite",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +140,9 @@ def class_keeps(reader: Reader, poolclass: Argument) -> bool | None:
     if poolclass.absent:
         return True
     names = _class_names(reader, poolclass)
-    if names & _NOT_KEEPING:
+    if names & COUNTERLESS_POOLS:
         return False
-    return True if names and names <= _KEEPING else None
+    return True if names and names <= QUEUE_POOLS else None
 
 
 def _class_names(reader: Reader, argument: Argument) -> frozenset[str]:
@@ -167,36 +177,18 @@ def _is_named_so(made: Creation) -> bool:
 def _in_sqlite_branch(made: Creation) -> bool:
     for statement in walking.statements(made.around):
         if isinstance(statement, facts.If):
-            inside = any(f is made.call for s in (statement.body,) for f in walking.within(s))
-            other = any(f is made.call for s in (statement.orelse,) for f in walking.within(s))
-            if (inside and _asks_for_sqlite(statement.test)) or (other and _asks_against_sqlite(statement.test)):
+            inside = any(fact is made.call for fact in walking.within(statement.body))
+            other = any(fact is made.call for fact in walking.within(statement.orelse))
+            if (inside and _may_ask_for_sqlite(statement.test)) or (other and asks_against(statement.test, _SQLITE)):
                 return True
     return False
 
 
-def _asks_for_sqlite(test: facts.Expr) -> bool:
-    if isinstance(test, facts.Logic):
-        return test.op != "not" and any(_asks_for_sqlite(part) for part in test.operands)
-    if isinstance(test, facts.Compare) and test.ops[0] in ("!=", "not in"):
-        return False
-    return _mentions_sqlite(test)
-
-
-def _asks_against_sqlite(test: facts.Expr) -> bool:
-    if isinstance(test, facts.Logic) and test.op == "not":
-        return _mentions_sqlite(test.operands[0])
-    return isinstance(test, facts.Compare) and test.ops[0] in ("!=", "not in") and _mentions_sqlite(test)
-
-
-def _mentions_sqlite(test: facts.Expr) -> bool:
-    for fact in walking.within([test]):
-        if isinstance(fact, facts.Const) and isinstance(fact.value, str) and "sqlite" in fact.value:
-            return True
-        if isinstance(fact, (facts.Name, facts.Attr)):
-            name = fact.id if isinstance(fact, facts.Name) else fact.name
-            if "sqlite" in name.lower():
-                return True
-    return False
+def _may_ask_for_sqlite(test: facts.Expr) -> bool:
+    """`if testing or url.startswith("sqlite")` is no branch for a server either."""
+    if isinstance(test, facts.Logic) and test.op == "or":
+        return any(_may_ask_for_sqlite(part) for part in test.operands)
+    return asks_for(test, _SQLITE)
 
 
 def is_used_once(made: Creation) -> bool:

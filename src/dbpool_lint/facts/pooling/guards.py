@@ -6,11 +6,11 @@ from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.pooling.counters import run_by
 from dbpool_lint.facts.project import Scope
-from dbpool_lint.knowledge.kinds import COUNTERLESS_POOLS
+from dbpool_lint.knowledge.kinds import COUNTERLESS_POOLS, QUEUE_POOLS
 
 _LOOKING = frozenset({"hasattr", "getattr", "isinstance", "issubclass", "callable", "type", "suppress"})
 _EXPECTED = frozenset({"AttributeError", "TypeError"})
-_CLASSES = COUNTERLESS_POOLS | {"QueuePool", "AsyncAdaptedQueuePool", "poolclass", "__class__"}
+_CLASSES = COUNTERLESS_POOLS | QUEUE_POOLS | {"poolclass", "__class__"}
 
 
 def is_guarded(scope: Scope) -> bool:

@@ -11,6 +11,7 @@ from dbpool_lint.facts.callgraph.calls import wrappers
 from dbpool_lint.facts.callgraph.entries import is_app
 from dbpool_lint.facts.evaluation.classes import decorated
 from dbpool_lint.facts.evaluation.evaluate import Evaluator
+from dbpool_lint.facts.evaluation.handing import stored
 from dbpool_lint.facts.evaluation.values import External, ModuleOf, Routine, Type, Value
 from dbpool_lint.facts.project import Class, Function
 from dbpool_lint.knowledge import frameworks
@@ -143,18 +144,9 @@ def _stores(evaluator: Evaluator, function: Function) -> tuple[tuple[facts.Expr,
 
 
 def _found_stores(function: Function) -> Iterator[tuple[facts.Expr, facts.Expr]]:
+    yield from stored(function)
     for fact in function.body:
-        if isinstance(fact, facts.Assign):
-            for target in fact.targets:
-                for single in walking.targets(target):
-                    yield single, fact.value
-        elif isinstance(fact, facts.Walrus):
-            yield fact.target, fact.value
-        elif isinstance(fact, facts.With):
-            for item in fact.items:
-                if isinstance(item.target, facts.Name):
-                    yield item.target, item.value
-        elif isinstance(fact, facts.Call):
+        if isinstance(fact, facts.Call):
             yield from _stored_by_call(fact)
 
 
