@@ -68,6 +68,11 @@ def test_what_cannot_be_parsed_is_a_problem_with_its_line(text: str, line: int, 
     assert message in found.message
 
 
+def test_newer_syntax_that_libcst_reads_and_then_finds_wrong_is_a_problem() -> None:
+    found = outline(_source("x = 1\ny = t'a' t'b'\n"))  # template strings, of Python 3.14
+    assert isinstance(found, Problem) or sys.version_info >= (3, 14)
+
+
 def test_a_backslash_with_nothing_behind_it_is_a_problem() -> None:
     assert isinstance(outline(_source("# only this\n\\")), Problem)
 

@@ -56,8 +56,6 @@ def _piece(names: Names, source: Source, index: int, known: Pieces) -> tuple[fac
 
 
 def _extracted(names: Names, source: Source, index: int) -> tuple[facts.Stmt, ...] | Problem:
-    import libcst as cst
-
     from dbpool_lint.facts.extract import extract
 
     statement = names.outlines[source.name].statements[index]
@@ -65,8 +63,8 @@ def _extracted(names: Names, source: Source, index: int) -> tuple[facts.Stmt, ..
         return Problem(source.name, statement.line, "nested too deeply to be judged")
     try:
         return extract(syntax.parse(source, statement.line, statement.start, statement.end))
-    except cst.ParserSyntaxError as error:
-        line = statement.line + error.raw_line - 1
+    except syntax.UNREADABLE as error:
+        line = statement.line + getattr(error, "raw_line", 1) - 1
         return Problem(source.name, line, "LibCST cannot parse this statement, so it is not judged")
     except RecursionError:
         return Problem(source.name, statement.line, "nested too deeply to be judged")

@@ -196,8 +196,10 @@ def _by_ast(text: str) -> bool:
 def _by_libcst(text: str) -> bool:
     import libcst as cst  # only for syntax that the running Python does not know
 
+    from dbpool_lint.sources.syntax import UNREADABLE
+
     try:
         cst.parse_module(text)
-    except (cst.ParserSyntaxError, RecursionError):
+    except (*UNREADABLE, RecursionError):
         return False
     return True

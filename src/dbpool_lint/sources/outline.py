@@ -294,12 +294,14 @@ def _by_libcst(source: Source, error: SyntaxError) -> Outline | Problem:
     """One statement that is the whole file, when LibCST knows syntax that the running Python does not."""
     import libcst as cst  # rarely needed, and slow to import
 
+    from dbpool_lint.sources.syntax import UNREADABLE
+
     problem = Problem(source.name, error.lineno or 1, f"cannot be parsed: {error.msg}")
     if "\0" in source.text or not _is_shallow(source.text):
         return problem  # LibCST takes NUL in strings; and its parser would overflow the stack of the process
     try:
         module = cst.parse_module(source.text)
-    except (cst.ParserSyntaxError, RecursionError):
+    except (*UNREADABLE, RecursionError):
         return problem
     names = frozenset(re.findall(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*", source.text))
     last = source.text.count("\n") + 1

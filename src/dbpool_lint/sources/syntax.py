@@ -17,6 +17,9 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from dbpool_lint.model import Source, Span
 
+UNREADABLE = (cst.ParserSyntaxError, cst.CSTValidationError, getattr(cst, "CSTLogicError", cst.ParserSyntaxError))
+"""What LibCST's parser raises: the last two for trees that it builds itself and then finds wrong."""
+
 _Node = TypeVar("_Node", bound=cst.CSTNode)
 
 _NOT_CODE = (cst.BaseParenthesizableWhitespace, cst.TrailingWhitespace, cst.EmptyLine, cst.Newline, cst.Comment)
