@@ -152,6 +152,25 @@ def test_a_main_module_that_imports_itself_is_still_a_script() -> None:
     assert _contexts({"seed.py": f"import seed\n{ENGINE}{MAIN}"}) == {"seed.py": "script"}
 
 
+def test_a_folder_of_tools_is_one_of_scripts_at_the_top_only() -> None:
+    files = {"tools/db.py": ENGINE, "agent/tools/sql.py": ENGINE, "agent/tools/seed.py": ENGINE + MAIN}
+    assert _contexts(files) == {
+        "tools/db.py": "script",
+        "agent/tools/sql.py": "application",
+        "agent/tools/seed.py": "script",
+    }
+
+
+def test_a_manage_module_that_the_application_imports_is_not_django_s() -> None:
+    files = {
+        "shop/__init__.py": "",
+        "shop/manage.py": ENGINE,
+        "shop/app.py": f"from shop.manage import engine\n{ENGINE}",
+    }
+    assert _contexts(files)["shop/manage.py"] == "application"
+    assert _contexts({"manage.py": ENGINE}) == {"manage.py": "script"}
+
+
 def test_contexts_of_the_settings_are_patterns_of_file_names() -> None:
     files = {"tools/db.py": ENGINE, "shop/db.py": ENGINE}
     assert _contexts(files, {"tools/": "application", "shop/*.py": "example"}) == {

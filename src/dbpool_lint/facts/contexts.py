@@ -43,8 +43,10 @@ def context(outline: Outline, chosen_by: Iterable[Override], imported: bool, end
         return Context.MIGRATION
     if parts & signs.EXAMPLE_FOLDERS:
         return Context.EXAMPLE
-    if parts & signs.SCRIPT_FOLDERS or file in signs.SCRIPT_FILES:
+    if parts & signs.SCRIPT_FOLDERS or (file in signs.SCRIPT_FILES and not imported):
         return Context.SCRIPT
+    if "tools" in parts and (folders[0] == "tools" or (outline.main_guard and not imported)):
+        return Context.SCRIPT  # further down `tools` are often those of an agent
     if outline.main_guard and not imported and not endless and not packages & signs.SERVING:
         return Context.SCRIPT
     return Context.APPLICATION

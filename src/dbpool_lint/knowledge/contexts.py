@@ -14,7 +14,7 @@ MIGRATION_IMPORTS = frozenset({"alembic"})
 EXAMPLE_FOLDERS = frozenset(
     {"example", "examples", "samples", "sample", "docs", "doc", "docs_src", "tutorials", "tutorial", "demos", "demo"}
 )
-SCRIPT_FOLDERS = frozenset({"script", "scripts", "bin", "tools", "hack", "benchmarks", "benchmark", "notebooks"})
+SCRIPT_FOLDERS = frozenset({"script", "scripts", "bin", "hack", "benchmarks", "benchmark", "notebooks"})
 SCRIPT_FILES = frozenset({"setup.py", "noxfile.py", "manage.py", "fabfile.py", "tasks.py.in"})
 SERVING = frozenset(
     [
