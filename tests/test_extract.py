@@ -166,8 +166,8 @@ STATEMENTS = {
     "try:\n    a\nexcept* B as c:\n    d": "Try((Evaluate(Name('a'))), "
     "(Handler(Name('B'), 'c', (Evaluate(Name('d'))))), (), (), True)",
     "match a:\n  case [1, b.c, *d] if e: f\n  case {'k': g, **h} | C(i, j=2) as k: pass": "Match(Name('a'), "
-    "(Case(('d'), (Const(1), Attr(Name('b'), 'c')), Name('e'), (Evaluate(Name('f')))), "
-    "Case(('k', 'h', 'g', 'i'), (Const(2)), None, (Jump('pass')))))",
+    "(Case(('d'), (Const(1), Attr(Name('b'), 'c')), Name('e'), (Evaluate(Name('f'))), False), "
+    "Case(('k', 'h', 'g', 'i'), (Const(2)), None, (Jump('pass')), False)))",
     "class C(a.B, metaclass=D, **e):\n    x = 1": "Class('C', (Attr(Name('a'), 'B')), "
     "(Keyword('metaclass', Name('D')), Keyword('', Name('e'))), (), (Assign((Name('x')), Const(1), None)))",
     "@a.b\n@c(1)\nclass C: pass": "Class('C', (), (), "

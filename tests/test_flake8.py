@@ -262,7 +262,7 @@ def test_each_setting_that_is_no_table_has_an_option() -> None:
     from dbpool_lint.config import Settings
 
     tables = {"per-file-ignores", "contexts"}
-    values = {"pool-recycle", "pgbouncer"}
+    values = {"pool-recycle", "call-depth", "pgbouncer"}
     assert {*LISTS, *values, *tables} == set(Settings.__struct_encode_fields__)
 
 

@@ -114,6 +114,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[DottedName, ...],
         Meta(description="Dotted names of functions that hand out a session which the caller must close."),
     ] = ()
+    call_depth: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Calls through which a session or connection is followed; beyond it a function counts as "
+            "keeping what it is given, so that less is found.",
+        ),
+    ] = 12
     entry_points: Annotated[
         tuple[DottedName, ...],
         Meta(description="Dotted names of decorators whose functions run for each request."),

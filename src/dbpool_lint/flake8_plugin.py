@@ -57,6 +57,7 @@ class Plugin:
         for name, meaning in LISTS.items():
             add(f"--dbpool-{name}", parse_from_config=True, comma_separated_list=True, metavar="NAMES", help=meaning)
         add("--dbpool-pool-recycle", parse_from_config=True, type=int, metavar="SECONDS", help="what DBP402's fix sets")
+        add("--dbpool-call-depth", parse_from_config=True, type=int, metavar="CALLS", help="how far to follow a lease")
         modes = ("auto", "off", "session", "transaction", "statement")
         add("--dbpool-pgbouncer", parse_from_config=True, choices=modes, help="pool mode of the PgBouncer in between")
 
@@ -157,7 +158,8 @@ def _overrides(options: argparse.Namespace) -> dict[str, object]:
     """The settings that options were given for; None where none was."""
     fields = [name.replace("-", "_") for name in LISTS]
     lists = {field: getattr(options, f"dbpool_{field}") for field in fields}
-    return lists | {"pool_recycle": options.dbpool_pool_recycle, "pgbouncer": options.dbpool_pgbouncer}
+    numbers = {"pool_recycle": options.dbpool_pool_recycle, "call_depth": options.dbpool_call_depth}
+    return lists | numbers | {"pgbouncer": options.dbpool_pgbouncer}
 
 
 def _left_to_flake8(finding: Finding, source: Source | None) -> bool:

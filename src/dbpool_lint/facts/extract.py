@@ -211,7 +211,8 @@ class FactsVisitor(cst.CSTVisitor):
     def _case(self, node: cst.MatchCase) -> facts.Case:
         binds = tuple(name.value for found in m.findall(node.pattern, _BINDING) if (name := _bound(found)) is not None)
         parts = tuple(self._expr(v.value) for v in _match_values(node.pattern))
-        return facts.Case(self._at(node), binds, parts, self._maybe(node.guard), self._suite(node.body))
+        fits = isinstance(node.pattern, cst.MatchAs) and node.pattern.pattern is None
+        return facts.Case(self._at(node), binds, parts, self._maybe(node.guard), self._suite(node.body), fits)
 
 
 _BINDING = m.MatchAs() | m.MatchStar() | m.MatchMapping()

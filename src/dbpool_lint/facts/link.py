@@ -15,6 +15,7 @@ from dbpool_lint.facts.evaluation.evaluate import Evaluator
 from dbpool_lint.facts.pooling.connectors import Connector, connectors
 from dbpool_lint.facts.pooling.creations import Creation, applied, connected, creations
 from dbpool_lint.facts.project import Module, Project
+from dbpool_lint.facts.typestate.summaries import Lives, lives_of
 
 T = TypeVar("T")
 
@@ -30,6 +31,11 @@ class Linked:
     @property
     def settings(self) -> Settings:
         return self.project.settings
+
+    @property
+    def lives(self) -> Lives:
+        """The lives of leases in every function."""
+        return lives_of(self.evaluator)
 
     @functools.cached_property
     def reader(self) -> Reader:

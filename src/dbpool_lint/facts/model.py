@@ -324,12 +324,13 @@ class Try(_Node, frozen=True):
 
 
 class Case(_Node, frozen=True):
-    """A `case`: names the pattern binds, expressions in it, its guard and body."""
+    """A `case`: names the pattern binds, expressions in it, guard, body; `fits` when the pattern fits everything."""
 
     binds: tuple[str, ...]
     parts: tuple[Expr, ...]
     guard: Union[Expr, None]
     body: tuple[Stmt, ...]
+    fits: bool
 
 
 class Match(_Node, frozen=True):

@@ -15,7 +15,7 @@ from dbpool_lint.sources.syntax import Places
 def await_call(site: Site, recipe: AwaitCall) -> tuple[Edit, ...]:
     places = site.places(recipe.call.statement)
     call = places.node(recipe.call.node)
-    if not isinstance(call, cst.Call) or not _may_await(places, call):
+    if not isinstance(call, cst.Call) or not may_await(places, call):
         raise Refused
     wanted = imports.Wanted(recipe.module, recipe.name, whole=True)
     code, added = imports.reach(site, recipe.call.statement, call, wanted)
@@ -28,7 +28,7 @@ def await_call(site: Site, recipe: AwaitCall) -> tuple[Edit, ...]:
 
 def _awaited(places: Places, call: cst.Call, parent: cst.CSTNode, function: tuple[Edit, ...]) -> tuple[Edit, ...]:
     start, end = places.offsets(call)
-    enclosed = not call.lpar and _needs_parentheses(call, parent)
+    enclosed = not call.lpar and needs_parentheses(call, parent)
     front = "(await " if enclosed else "await "
     behind = (Edit(end, end, ")"),) if enclosed else ()
     if not function:
@@ -39,13 +39,14 @@ def _awaited(places: Places, call: cst.Call, parent: cst.CSTNode, function: tupl
     return Edit(edit.start, edit.end, front + edit.text), *behind
 
 
-def _needs_parentheses(call: cst.Call, parent: cst.CSTNode) -> bool:
+def needs_parentheses(call: cst.Call, parent: cst.CSTNode) -> bool:
+    """Would `await` in front of the call take in what stands behind it?"""
     if isinstance(parent, (cst.Attribute, cst.Subscript)):
         return parent.value is call
     return isinstance(parent, cst.Call) and parent.func is call
 
 
-def _may_await(places: Places, call: cst.Call) -> bool:
+def may_await(places: Places, call: cst.Call) -> bool:
     """Is there an async function around it in which `await` means to wait here, and nothing in between?"""
     inside = 0
     for parent, child in places.path(call):

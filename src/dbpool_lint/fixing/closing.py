@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Union
 
 import libcst as cst
 
 from dbpool_lint.fixing.lines import Lines, span_of
 from dbpool_lint.fixing.site import Refused
 from dbpool_lint.sources.syntax import preorder
+
+_Try = Union[cst.Try, cst.TryStar]
 
 CLOSES = frozenset({"close", "aclose"})
 GIVES_BACK = frozenset({"putconn", "release"})
@@ -19,10 +22,11 @@ def closes(statement: cst.CSTNode, variable: str, methods: frozenset[str]) -> bo
     """Is it `variable.close()`, `await variable.close()` or `pool.release(variable)`, alone on its line?"""
     if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
         return False
-    small = statement.body[0]
-    value = small.value if isinstance(small, cst.Expr) else None
-    if isinstance(value, cst.Await):
-        value = value.expression
+    return is_closing_call(statement.body[0], variable, methods)
+
+
+def is_closing_call(small: cst.BaseSmallStatement, variable: str, methods: frozenset[str]) -> bool:
+    value = _called(small)
     if not isinstance(value, cst.Call) or not isinstance(value.func, cst.Attribute):
         return False
     method = value.func.attr.value
@@ -30,6 +34,26 @@ def closes(statement: cst.CSTNode, variable: str, methods: frozenset[str]) -> bo
         return method in methods and not value.args
     one = len(value.args) == 1 and not value.args[0].star and _is(value.args[0].value, variable)
     return one and bool(methods & CLOSES) and method in GIVES_BACK
+
+
+def gives_back(statement: cst.CSTNode) -> bool:
+    """Does something in it hand what it closes to a pool, `pool.release(variable)`?"""
+    calls = (node for node in preorder(statement) if isinstance(node, cst.Call))
+    return any(isinstance(call.func, cst.Attribute) and call.func.attr.value in GIVES_BACK for call in calls)
+
+
+def _called(small: cst.BaseSmallStatement) -> cst.BaseExpression | None:
+    """The call that a statement makes, awaited, or shielded from being cancelled."""
+    value = small.value if isinstance(small, cst.Expr) else None
+    if isinstance(value, cst.Await):
+        value = value.expression
+        if isinstance(value, cst.Call) and len(value.args) == 1 and _is_shield(value.func):
+            value = value.args[0].value
+    return value
+
+
+def _is_shield(function: cst.BaseExpression) -> bool:
+    return isinstance(function, cst.Attribute) and _is(function.value, "asyncio") and function.attr.value == "shield"
 
 
 def _is(node: cst.BaseExpression, variable: str) -> bool:
@@ -42,26 +66,35 @@ def only_closes(final: cst.Finally | None, variable: str, methods: frozenset[str
     return bool(body) and all(closes(line, variable, methods) for line in body)
 
 
-def dissolve(lines: Lines, node: cst.Try) -> None:
-    """Take `finally` away, and `try` as well where no handler needs it. Raises `Refused` for `try: …` on one line."""
-    assert node.finalbody
+def dissolve(lines: Lines, node: _Try, *, handlers: bool = False) -> None:
+    """Take `finally` away, and `try` as well where no handler needs it; `handlers` says that none does.
+
+    Raises `Refused` for `try: …` on one line.
+    """
     places, base = lines.places, lines.indentation(lines.places.span(node).line)
     body = node.body
-    if node.handlers:
-        _drop_final(lines, span_of(places, node.finalbody), base)
+    if node.finalbody and node.handlers and not handlers:
+        drop_clause(lines, node.finalbody, node)
         return
     if not isinstance(body, cst.IndentedBlock):
         raise Refused
-    span, final, inner = span_of(places, node), span_of(places, node.finalbody), span_of(places, body.body[0])
+    span, inner = span_of(places, node), span_of(places, body.body[0])
     head = range(span.start, _behind_head(body, inner))
+    clauses = [*node.handlers, *([node.finalbody] if node.finalbody else [])]
+    rest = range(span_of(places, clauses[0]).start, span.stop)
     unit = lines.indentation(inner.start).removeprefix(base)
-    lines.dedent(range(head.stop, final.start), base, unit)
+    lines.dedent(range(head.stop, rest.start), base, unit)
     lines.drop(head, base)
-    _drop_final(lines, final, base)
+    _drop(lines, rest, base)
 
 
-def _drop_final(lines: Lines, numbers: range, base: str) -> None:
-    """Take `finally` away, and the gap before it where nothing is left of it."""
+def drop_clause(lines: Lines, clause: cst.Finally | cst.Else, owner: cst.CSTNode) -> None:
+    """Take `finally` or `else` away, and the gap before it where nothing is left of it."""
+    base = lines.indentation(lines.places.span(owner).line)
+    _drop(lines, span_of(lines.places, clause), base)
+
+
+def _drop(lines: Lines, numbers: range, base: str) -> None:
     lines.drop(numbers, base)
     before = numbers.start - 1
     while not any(lines[number] for number in numbers) and not lines[before].strip():

@@ -25,8 +25,7 @@ class Lines:
         self.places = places
         self.first = places.chunk.line
         text = places.chunk.text + _comments_below(places)
-        bounds = [0, *(match.end() for match in line_ends(text)), len(text)]
-        self._old = [text[start:end] for start, end in pairwise(bounds) if start < end]
+        self._old = pieces(text)
         self._new = list(self._old)
         self._fixed = frozenset(_inside_strings(places))
 
@@ -66,8 +65,12 @@ class Lines:
     def dedent(self, numbers: range, base: str, unit: str) -> None:
         for number in numbers:
             line = self[number]
-            if number not in self._fixed and line.startswith(base + unit):
-                self[number] = base + line[len(base + unit) :]
+            if number not in self._fixed:
+                self[number] = "".join(_outdented(piece, base + unit, base) for piece in pieces(line))
+
+    def moved(self, number: int, piece: str, old: str, new: str) -> str:
+        """A piece of that line as it stands where `new` is the indentation, not `old`."""
+        return piece if number in self._fixed else _outdented(piece, old, new)
 
     def drop(self, numbers: range, base: str) -> None:
         """Take lines away; comments on them stay, each on a line of its own."""
@@ -78,6 +81,10 @@ class Lines:
                 kept[line] = f"{base}{comment.value}{self.end(line)}"
         for number in numbers:
             self[number] = kept.get(number, "")
+
+    def is_blank(self, number: int) -> bool:
+        """Is it an empty line of layout: one that is there, and not inside of a string?"""
+        return self.first <= number <= self.last and number not in self._fixed and self[number].isspace()
 
     def close_gap(self, number: int) -> None:
         """Take the blank lines from `number` on away."""
@@ -98,6 +105,12 @@ class Lines:
         if start >= 0:
             yield Edit(begin, offset, "".join(self._new[start:]))
 
+    def changed(self, numbers: range) -> range:
+        """The shortest stretch that holds these lines and all that have changed."""
+        found = [i for i, (old, new) in enumerate(zip(self._old, self._new, strict=True)) if old != new]
+        low, high = (found[0] + self.first, found[-1] + self.first + 1) if found else (numbers.start, numbers.stop)
+        return range(min(low, numbers.start), max(high, numbers.stop))
+
     def edit(self, numbers: range) -> Edit:
         """One edit for all of these lines, so that nothing else touches them in the same round."""
         low, high = numbers.start - self.first, numbers.stop - self.first
@@ -111,6 +124,16 @@ class Lines:
             self[number] += self.end(number) + base + "pass"
         else:
             self[number] += base + "pass" + self.end(number)
+
+
+def pieces(text: str) -> list[str]:
+    """The lines of a text with their ends."""
+    bounds = [0, *(match.end() for match in line_ends(text)), len(text)]
+    return [text[start:end] for start, end in pairwise(bounds) if start < end]
+
+
+def _outdented(line: str, old: str, new: str) -> str:
+    return new + line[len(old) :] if line.startswith(old) else line
 
 
 def span_of(places: Places, statement: cst.CSTNode) -> range:

@@ -65,15 +65,50 @@ class AwaitCall:
 
 
 @dataclass(frozen=True, slots=True)
+class PutAwait:
+    """Await the coroutine that the call at `call` gives: `session.commit()` → `await session.commit()`.
+
+    `misplaced` is the `await` of the chain that begins with the call; it waits for the call then, and for nothing
+    else: `await session.execute(q).all()` → `(await session.execute(q)).all()`.
+    """
+
+    call: Spot
+    misplaced: Spot | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WrapInWith:
     """Put the code from the assignment at `taken` to the last use of `variable` below `with taken as variable:`.
 
-    Closing calls of the variable inside go away, `try`/`finally` that only close dissolve.
+    Closing calls that the end of the block makes needless go away, and `try`/`finally` that then do nothing. A `try`
+    that begins with the assignment may come below as a whole; `variable = None` above it goes.
     """
 
     taken: Spot
     variable: str
     asynchronous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EnterGenerator:
+    """Let a context manager run the generator: `db = next(get_db())` → `with contextmanager(get_db)() as db:`.
+
+    `taken` is the assignment to `variable`, or the `for` loop over the generator that runs once, or an expression
+    in either that holds the call; `generator` is the call `get_db()`, there or where it is kept for a `next` below.
+    """
+
+    taken: Spot
+    generator: Spot
+    variable: str
+    asynchronous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackFirst:
+    """Run the statement `code`, `session.rollback()`, as the first thing in the `except` clause at `handler`."""
+
+    handler: Spot
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +202,10 @@ Recipe = Union[
     AddKeywords,
     AwaitCall,
     DisposeAfterYield,
+    EnterGenerator,
     HoistToModule,
     MergeKeywordDict,
+    PutAwait,
     RemoveDictItems,
     RemoveKeywords,
     RemoveStatement,
@@ -176,6 +213,7 @@ Recipe = Union[
     RenameKeyword,
     ReplaceExpression,
     ReplaceValue,
+    RollbackFirst,
     WidenExcept,
     WrapInWith,
 ]

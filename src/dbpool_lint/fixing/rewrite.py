@@ -12,16 +12,20 @@ from dbpool_lint.fixing import (
     awaiting,
     catching,
     disposing,
+    entering,
     hoisting,
     keywords,
+    putting,
     recipes,
     removing,
     replacing,
+    rescuing,
     wrapping,
 )
 from dbpool_lint.fixing.recipes import Recipe, Spot
 from dbpool_lint.fixing.site import Refused, Site
 from dbpool_lint.model import Edit
+from dbpool_lint.sources.syntax import UNREADABLE
 
 __all__ = ["Site", "rewrite"]
 
@@ -31,8 +35,10 @@ _WRITERS: dict[type[Recipe], Callable[[Site, Any], tuple[Edit, ...]]] = {
     recipes.AddKeywords: keywords.add_keywords,
     recipes.AwaitCall: awaiting.await_call,
     recipes.DisposeAfterYield: disposing.dispose,
+    recipes.EnterGenerator: entering.enter,
     recipes.HoistToModule: hoisting.hoist,
     recipes.MergeKeywordDict: keywords.merge_dict,
+    recipes.PutAwait: putting.put_await,
     recipes.RemoveDictItems: removing.remove_items,
     recipes.RemoveKeywords: removing.remove_keywords,
     recipes.RemoveStatement: removing.remove_statement,
@@ -40,6 +46,7 @@ _WRITERS: dict[type[Recipe], Callable[[Site, Any], tuple[Edit, ...]]] = {
     recipes.RenameKeyword: removing.rename_keyword,
     recipes.ReplaceExpression: replacing.replace_expression,
     recipes.ReplaceValue: replacing.replace_value,
+    recipes.RollbackFirst: rescuing.roll_back,
     recipes.WidenExcept: catching.widen,
     recipes.WrapInWith: wrapping.wrap,
 }
@@ -50,7 +57,7 @@ def rewrite(recipe: Recipe, site: Site) -> tuple[Edit, ...] | None:
     try:
         _check_strings(_spot(recipe), site)
         edits = _WRITERS[type(recipe)](site, recipe)
-    except (Refused, cst.ParserSyntaxError):
+    except (Refused, *UNREADABLE):
         return None
     return tuple(sorted(set(edits))) or None
 

@@ -7,64 +7,59 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from dbpool_lint.fixing import closing, scopes
-from dbpool_lint.fixing.lines import Lines, behind, span_of
+from dbpool_lint.fixing import leaving, outliving, scopes
+from dbpool_lint.fixing.emptying import take_out
+from dbpool_lint.fixing.lasting import last_of
+from dbpool_lint.fixing.lines import Lines, behind, pieces, span_of
+from dbpool_lint.fixing.outliving import last_part
 from dbpool_lint.fixing.recipes import WrapInWith
-from dbpool_lint.fixing.site import Refused, Site
+from dbpool_lint.fixing.site import Refused, Site, line_ends
 from dbpool_lint.model import Edit
 from dbpool_lint.sources.syntax import Places, preorder
 
 _COROUTINES_THAT_ARE_CONTEXTS = frozenset({"acquire", "connect"})
 _NO_CONTEXTS = frozenset({"getconn", "raw_connection"})
-_OUTLIVE = frozenset(
-    {
-        "Process",
-        "Thread",
-        "add_task",
-        "call_later",
-        "call_soon",
-        "create_task",
-        "ensure_future",
-        "register",
-        "start_soon",
-        "submit",
-    }
-)
-_STACKS = frozenset({"aclosing", "callback", "closing", "enter_async_context", "enter_context", "push"})
-_HOLDERS = (cst.Tuple, cst.List, cst.Set, cst.Dict, cst.DictElement, cst.Element, cst.IfExp, cst.BooleanOperation)
+_MAY_FAIL = frozenset({"acquire", "begin", "connect"})
 _FRAME = (cst.BaseSuite, cst.BaseStatement, cst.Lambda, cst.Module)
-_RECEIVERS = (cst.BaseStatement, cst.BaseSmallStatement, cst.NamedExpr, cst.WithItem, cst.Yield)
-_LAZY = (cst.Lambda, cst.GeneratorExp)
 
 
 @dataclass(frozen=True, slots=True)
-class _Taking:
-    """`variable = value` and the block it stands in."""
+class Taking:
+    """`variable = value`, the line and the block it stands in."""
 
     function: cst.FunctionDef
     block: cst.IndentedBlock
-    index: int
+    line: cst.SimpleStatementLine
     value: cst.BaseExpression
     variable: str
 
     @property
-    def line(self) -> cst.CSTNode:
-        return self.block.body[self.index]
+    def following(self) -> Sequence[cst.CSTNode]:
+        return self.block.body[self.block.body.index(self.line) + 1 :]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What goes below `with`, and the statements that go, which may stand above and below as well.
+
+    `around` is the `try` that the `with` goes around, where that begins with the taking.
+    """
+
+    inside: Sequence[cst.CSTNode]
+    gone: frozenset[cst.CSTNode]
+    around: cst.Try | cst.TryStar | None = None
 
 
 def wrap(site: Site, recipe: WrapInWith) -> tuple[Edit, ...]:
     places = site.places(recipe.taken.statement)
     node = places.node(recipe.taken.node)
-    taking = _taking(places, node, recipe.variable)
-    if recipe.asynchronous and taking.function.asynchronous is None:
-        raise Refused
-    inside = _inside(taking)
-    _check(places, taking, inside)
-    value = _managed(site, taking, node, asynchronous=recipe.asynchronous)
-    return (_wrapped(places, taking, inside, value, "async with" if recipe.asynchronous else "with"),)
+    taking = taken(places, node, recipe.variable)
+    value = _managed(site, taking, asynchronous=recipe.asynchronous)
+    start, end = places.whole(value)
+    return (put_below(places, taking, (start, end), site.source.text[start:end], asynchronous=recipe.asynchronous),)
 
 
-def _taking(places: Places, node: cst.CSTNode, variable: str) -> _Taking:
+def taken(places: Places, node: cst.CSTNode, variable: str) -> Taking:
     """The assignment that `node` is, or is the value of. Raises `Refused` where it is none that stands alone."""
     above = [node, *(parent for parent, _ in places.path(node))]
     small = next((n for n in above if isinstance(n, (cst.BaseSmallStatement, cst.SimpleStatementLine))), None)
@@ -79,7 +74,31 @@ def _taking(places: Places, node: cst.CSTNode, variable: str) -> _Taking:
         raise Refused
     if not isinstance(block, cst.IndentedBlock) or not isinstance(function, cst.FunctionDef):
         raise Refused
-    return _Taking(function, block, block.body.index(line), value, variable)
+    return Taking(function, block, line, value, variable)
+
+
+def put_below(
+    places: Places,
+    taking: Taking,
+    span: tuple[int, int],
+    code: str,
+    *,
+    asynchronous: bool,
+    also: Sequence[cst.CSTNode] = (),
+) -> Edit:
+    """The edit that puts what belongs there below `with code as variable`, where `code` stands for the text at `span`.
+
+    The lines `also` go too. Raises `Refused` where that is not the same program.
+    """
+    if asynchronous and taking.function.asynchronous is None:
+        raise Refused
+    if _comments_beside(places, taking, span):
+        raise Refused
+    plan = _plan(places, taking, frozenset(also), expires=not asynchronous)
+    outliving.check(places, plan.inside, taking.variable)
+    keyword = "async with" if asynchronous else "with"
+    head = _head(places, taking, span, f"{keyword} {code} as {taking.variable}:")
+    return _wrapped(places, taking, plan, head)
 
 
 def _assigned(small: cst.CSTNode | None, variable: str) -> cst.BaseExpression | None:
@@ -102,125 +121,95 @@ def _has_semicolon(line: cst.SimpleStatementLine) -> bool:
     return isinstance(line.body[-1].semicolon, cst.Semicolon)
 
 
-def _inside(taking: _Taking) -> Sequence[cst.CSTNode]:
-    """The statements that go below: to where the author closes it, or to the last use of it or of what uses it."""
-    following = taking.block.body[taking.index + 1 :]
-    for index, statement in enumerate(following):
-        if _closes(statement, taking.variable):
-            return following[: index + 1]
-    names, last = {taking.variable}, 0
-    for index, statement in enumerate(following):
-        if any(scopes.uses(statement, name) for name in names):
-            last = index + 1
-            names.update(_using(statement, names))
-    return following[:last]
-
-
-def _closes(statement: cst.CSTNode, variable: str) -> bool:
-    if isinstance(statement, cst.Try):
-        return closing.only_closes(statement.finalbody, variable, closing.CLOSES)
-    return closing.closes(statement, variable, closing.CLOSES)
-
-
-def _using(statement: cst.CSTNode, names: set[str]) -> Iterator[str]:
-    """Names of functions that use these variables later, and of objects made to hold them: `repo = Repository(s)`."""
-    for node in preorder(statement):
-        if isinstance(node, cst.FunctionDef) and any(scopes.uses(node, name) for name in names):
-            yield node.name.value
-        elif isinstance(node, (cst.Assign, cst.AnnAssign, cst.NamedExpr)) and _is_holder(node.value, names):
-            yield from (name.value for name, binds in scopes.variables(node, own=True) if binds)
-
-
-def _is_holder(value: cst.BaseExpression | None, names: set[str]) -> bool:
-    if not isinstance(value, cst.Call):
-        return False
-    given = any(isinstance(arg.value, cst.Name) and arg.value.value in names for arg in value.args)
-    return given and _last_part(value.func)[:1].isupper()
-
-
-def _check(places: Places, taking: _Taking, inside: Sequence[cst.CSTNode]) -> None:
-    """Raises `Refused` where the lease lives longer than the block, or the name means something else as well."""
+def _plan(places: Places, taking: Taking, also: frozenset[cst.CSTNode], *, expires: bool) -> _Plan:
+    """Raises `Refused` where the name means something else as well, or is used where the lease is not open."""
     variable, function = taking.variable, taking.function
-    if scopes.bound(function)[variable] != 1 or variable in scopes.declared(function):
+    empty = frozenset(_empty(places, taking))
+    if scopes.bound(function)[variable] != 1 + len(empty) or variable in scopes.declared(function):
         raise Refused
+    following = taking.following
+    inside = following[: last_of(following, taking.variable, taking.value, expires=expires)]
+    outside = _outside(function, inside, variable)
+    closings = frozenset(_closings_around(places, taking)) if outside else frozenset()
+    if all(_is_in(places, name, closings) for name in outside):
+        if closings and not any(leaving.is_closing(line, variable) for line in inside):
+            inside = following  # it is open to the end of the `try`
+        needless = leaving.needless(places, inside, variable, also)
+        return _Plan(inside, frozenset({*needless, *closings, *empty, *also}))
+    return _plan_around(places, taking, empty | also, expires=expires)
+
+
+def _plan_around(places: Places, taking: Taking, also: frozenset[cst.CSTNode], *, expires: bool) -> _Plan:
+    """The lease is the first thing in a `try` whose other parts use it as well."""
+    (node, _), *_ = above = list(places.path(taking.block))
+    outer = above[1][0] if len(above) > 1 else None
+    if not isinstance(node, (cst.Try, cst.TryStar)) or node.body is not taking.block or _may_fail(taking.value):
+        raise Refused
+    if taking.block.body[0] is not taking.line or not isinstance(outer, cst.IndentedBlock):
+        raise Refused
+    following = outer.body[outer.body.index(node) :]
+    inside = following[: last_of(following, taking.variable, taking.value, expires=expires)]
+    if set(_outside(taking.function, inside, taking.variable)):
+        raise Refused
+    gone = leaving.needless(places, inside, taking.variable, {taking.line, *also})
+    if {taking.line, *gone}.issuperset(taking.block.body):
+        raise Refused
+    return _Plan(inside, gone | also, node)
+
+
+def _may_fail(value: cst.BaseExpression) -> bool:
+    """Making a session takes no connection yet, so that handlers around it have nothing to catch."""
+    return not isinstance(value, cst.Call) or last_part(value.func) in _MAY_FAIL
+
+
+def _outside(function: cst.FunctionDef, inside: Sequence[cst.CSTNode], variable: str) -> list[cst.Name]:
+    """Where the variable is used elsewhere: behind the block, or before it in a loop."""
     kept = {name for statement in inside for name, _ in scopes.variables(statement)}
-    if any(name not in kept for name, binds in scopes.variables(function) if name.value == variable and not binds):
-        raise Refused  # used outside of the block, or before in a loop
-    if any(isinstance(node, cst.Yield) for statement in inside for node in scopes.own_nodes(statement)):
-        raise Refused
-    names = {variable, *_functions_using(inside, variable)}
-    for statement in inside:
-        for name, binds in scopes.variables(statement):
-            if name.value in names and not binds and _escapes(places, name):
-                raise Refused
+    return [
+        name for name, binds in scopes.variables(function) if name.value == variable and not binds and name not in kept
+    ]
 
 
-def _functions_using(inside: Sequence[cst.CSTNode], variable: str) -> Iterator[str]:
-    """Names of the functions inside that use it. Raises `Refused` for a decorated one, which may be kept."""
-    for statement in inside:
-        for node in preorder(statement):
-            if isinstance(node, cst.FunctionDef) and scopes.uses(node, variable):
-                if node.decorators:
-                    raise Refused
-                yield node.name.value
+def _empty(places: Places, taking: Taking) -> Iterator[cst.CSTNode]:
+    """`variable = None` above it, so that `finally` can ask for it."""
+    for block, child in places.path(taking.line):
+        if block is taking.function:
+            return
+        if isinstance(block, cst.IndentedBlock) and len(block.body) > 1:
+            for line in block.body[: block.body.index(child)]:
+                small = line.body[0] if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 else None
+                value = _assigned(small, taking.variable)
+                if isinstance(value, cst.Name) and value.value == "None":
+                    yield line
 
 
-def _escapes(places: Places, name: cst.Name) -> bool:
-    """Is the value itself, an object made to hold it, or code that will use it, handed to somebody who may keep it?"""
-    held, holder = True, False
-    for parent, child in places.path(name):
-        if isinstance(parent, _LAZY):
-            held = True
-        elif isinstance(parent, cst.Call):
-            if child is not parent.func and _keeps(parent, held=held):
-                return True
-            made = child is not parent.func and _last_part(parent.func)[:1].isupper()
-            held, holder = False, made and (held or holder)
-        elif isinstance(parent, _RECEIVERS):
-            return _receives(parent, held=held, holder=holder)
-        elif not _passes_on(parent):
-            held = holder = False
-    return False
+def _closings_around(places: Places, taking: Taking) -> Iterator[cst.CSTNode]:
+    """Closing statements in the other parts of the `try` in which it is taken, and behind that."""
+    (node, _), *_ = above = list(places.path(taking.block))
+    if not isinstance(node, (cst.Try, cst.TryStar)) or node.body is not taking.block:
+        return
+    for part in (*node.handlers, node.orelse, node.finalbody):
+        if part:
+            yield from leaving.closings(part, taking.variable)
+    outer = above[1][0]
+    if isinstance(outer, cst.IndentedBlock):
+        for line in outer.body[outer.body.index(node) + 1 :]:
+            if leaving.is_closing(line, taking.variable):
+                yield line
 
 
-def _keeps(call: cst.Call, *, held: bool) -> bool:
-    called = _last_part(call.func)
-    return called in _OUTLIVE or (held and called in _STACKS)
+def _is_in(places: Places, name: cst.Name, roots: frozenset[cst.CSTNode]) -> bool:
+    return any(parent in roots for parent, _ in places.path(name))
 
 
-def _receives(parent: cst.CSTNode, *, held: bool, holder: bool) -> bool:
-    """Does the statement, or `:=`, give the value to something that may outlive the block?"""
-    if isinstance(parent, (cst.Return, cst.Yield)):
-        return held or holder
-    if isinstance(parent, (cst.Assign, cst.AnnAssign, cst.AugAssign, cst.NamedExpr)):
-        return held or (holder and not _is_to_name(parent))
-    return held and isinstance(parent, cst.WithItem)
-
-
-def _passes_on(parent: cst.CSTNode) -> bool:
-    if isinstance(parent, cst.Attribute):  # the method is as good as the lease to `stack.callback(session.close)`
-        return parent.attr.value in closing.CLOSES
-    return isinstance(parent, (cst.Arg, cst.Await, *_HOLDERS))
-
-
-def _is_to_name(node: cst.Assign | cst.AnnAssign | cst.AugAssign | cst.NamedExpr) -> bool:
-    targets = [target.target for target in node.targets] if isinstance(node, cst.Assign) else [node.target]
-    return all(isinstance(target, cst.Name) for target in targets)
-
-
-def _last_part(function: cst.BaseExpression) -> str:
-    node = function.attr if isinstance(function, cst.Attribute) else function
-    return node.value if isinstance(node, cst.Name) else ""
-
-
-def _managed(site: Site, taking: _Taking, node: cst.CSTNode, *, asynchronous: bool) -> cst.BaseExpression:
+def _managed(site: Site, taking: Taking, *, asynchronous: bool) -> cst.BaseExpression:
     """The expression for the head of `with`. Raises `Refused` for what is known to be no context manager."""
     value = taking.value
     inner = value.expression if isinstance(value, cst.Await) else value
-    called = _last_part(inner.func) if isinstance(inner, cst.Call) else ""
+    called = last_part(inner.func) if isinstance(inner, cst.Call) else ""
     if called in _NO_CONTEXTS or (isinstance(value, cst.Tuple) and not value.lpar):
         raise Refused
-    strip = asynchronous and inner is not value and called in _COROUTINES_THAT_ARE_CONTEXTS and node is not value
+    strip = asynchronous and inner is not value and called in _COROUTINES_THAT_ARE_CONTEXTS
     if strip and isinstance(inner, cst.Call) and not _of_module_or_class(site, inner):
         if value.lpar:
             raise Refused
@@ -231,37 +220,47 @@ def _managed(site: Site, taking: _Taking, node: cst.CSTNode, *, asynchronous: bo
 def _of_module_or_class(site: Site, call: cst.Call) -> bool:
     """Is it `asyncpg.connect` or `AsyncConnection.connect`, which gives its context manager only when awaited?"""
     owner = call.func.value if isinstance(call.func, cst.Attribute) else call.func
-    return _last_part(owner)[:1].isupper() or (isinstance(owner, cst.Name) and any(site.imports_of(owner.value)))
+    return last_part(owner)[:1].isupper() or (isinstance(owner, cst.Name) and any(site.imports_of(owner.value)))
 
 
-def _wrapped(
-    places: Places, taking: _Taking, inside: Sequence[cst.CSTNode], value: cst.BaseExpression, head: str
-) -> Edit:
-    lines, head_lines = Lines(places), span_of(places, taking.line)
-    base = lines.indentation(head_lines.start)
+def _comments_beside(places: Places, taking: Taking, span: tuple[int, int]) -> bool:
+    """Are there comments in the taking that the new text does not hold?"""
+    start, end = places.offsets(taking.line)
+    offsets = [places.offsets(comment)[0] for comment in places.comments]
+    return any(start <= offset < end and not span[0] <= offset < span[1] for offset in offsets)
+
+
+def _head(places: Places, taking: Taking, span: tuple[int, int], code: str) -> list[tuple[int, str]]:
+    """The lines up to the colon of the `with` and the comment behind it, with the number that each had."""
+    text, (start, end) = places.chunk.source.text, places.offsets(taking.line)
+    line_end = next(line_ends(text, end), None)
+    whole = code + text[end : line_end.end() if line_end else len(text)]
+    first = places.span(taking.line).line + sum(1 for _ in line_ends(text[start : span[0]]))
+    return list(enumerate(pieces(whole), first))
+
+
+def _wrapped(places: Places, taking: Taking, plan: _Plan, head: list[tuple[int, str]]) -> Edit:
+    lines, own = Lines(places), span_of(places, taking.line)
+    top = span_of(places, plan.around).start if plan.around else own.start
+    base, inner = lines.indentation(top), lines.indentation(own.start)
     unit = taking.block.indent or places.chunk.module.default_indent
-    body = range(head_lines.stop, behind(lines, inside[-1], len(base) + 1) if inside else head_lines.stop)
-    gone = [statement for statement in inside if closing.closes(statement, taking.variable, closing.CLOSES)]
-    closing.remove(lines, gone)
-    for statement in inside:
-        dissolves = isinstance(statement, cst.Try) and isinstance(statement.body, cst.IndentedBlock)
-        if dissolves and isinstance(statement, cst.Try) and _closes(statement, taking.variable):
-            closing.dissolve(lines, statement)
-    lines.indent(body, base, unit)
-    _write_head(lines, taking, value, head)
-    if len(gone) == len(inside):
-        lines.insert_pass(head_lines.start, base + unit)
-    return lines.edit(range(head_lines.start, body.stop))
-
-
-def _write_head(lines: Lines, taking: _Taking, value: cst.BaseExpression, head: str) -> None:
-    places = lines.places
-    numbers = span_of(places, taking.line)
-    edit = lines.edit(numbers)
-    start, end = places.whole(value)
-    text, (first, last) = places.chunk.source.text, places.offsets(taking.line)
-    lines[numbers.start] = (
-        f"{text[edit.start : first]}{head} {text[start:end]} as {taking.variable}:{text[last : edit.end]}"
-    )
-    for number in numbers[1:]:
+    stop = behind(lines, plan.inside[-1], len(base) + 1) if plan.inside else own.stop
+    inside = [node for statement in plan.inside for node in preorder(statement)]
+    within = frozenset(inside)
+    for number in own:
         lines[number] = ""
+    if plan.inside:
+        lines.close_gap(own.stop)
+    take_out(lines, inside, plan.gone & within)
+    lines.indent(range(top, stop), base, unit)
+    if plan.around:
+        lines[top] = base + "".join(lines.moved(number, piece, inner, base) for number, piece in head) + lines[top]
+    else:
+        for number, piece in head:
+            lines[min(number, own.stop - 1)] += piece if number > head[0][0] else base + piece
+    if plan.gone.issuperset(plan.inside):
+        lines.insert_pass(own.stop - 1, base + unit)
+    # what the `with` stands in changes last, so that it moves along
+    without = [node for node in preorder(taking.function) if node not in within]
+    take_out(lines, without, plan.gone - within)
+    return lines.edit(lines.changed(range(top, stop)))

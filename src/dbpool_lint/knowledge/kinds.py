@@ -32,6 +32,7 @@ class Kind(str, enum.Enum):
     DBAPI_LEASE = "connection of a psycopg2 pool"
     AIOMYSQL_POOL = "aiomysql pool"
     AIOMYSQL_LEASE = "connection of an aiomysql pool"
+    DRIVER_CONNECTION = "driver connection"
     DATABASES = "databases.Database"
     FLASK_SQLALCHEMY = "Flask-SQLAlchemy extension"
     POOL = "pool of a SQLAlchemy engine"
@@ -184,6 +185,15 @@ CONNECTING = frozenset(
 )
 """Callables that open one connection to a database server, without a pool. Sources: the drivers' API references;
 LangGraph's savers open a connection each time their `from_conn_string` is entered."""
+
+DRIVER_CONNECTING = frozenset(
+    {
+        *(name for name in CONNECTING if not name.startswith("langgraph.")),
+        *_spelled("pyodbc pymssql oracledb cx_Oracle", "connect"),
+        *_spelled("trino.dbapi prestodb.dbapi snowflake.connector clickhouse_driver.dbapi", "connect"),
+    }
+)
+"""Callables that give one driver connection, which stays open until it is closed. Source: PEP 249."""
 
 CALLED: dict[Kind, Kind] = {Kind.FACTORY: Kind.SESSION, Kind.ASYNC_FACTORY: Kind.ASYNC_SESSION}
 """What calling a value of a kind gives. A scoped registry gives the thread's one session, which it keeps itself."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 
 from dbpool_lint.knowledge.blocking import SLEEPS
-from dbpool_lint.knowledge.kinds import ANNOTATED, CONNECTING, MADE_BY, METHODS, TELLING_COUNTERS, VOCABULARY, Kind
+from dbpool_lint.knowledge.kinds import (
+    ANNOTATED,
+    CONNECTING,
+    DRIVER_CONNECTING,
+    MADE_BY,
+    METHODS,
+    TELLING_COUNTERS,
+    VOCABULARY,
+    Kind,
+)
 from dbpool_lint.knowledge.poolers import CONNECTORS
 
 FLASK_KEYS = frozenset(
@@ -31,10 +40,11 @@ PLUGIN_CONFIGS = frozenset(
 ENGINE_CONFIGS = frozenset(f"{module}.EngineConfig" for module in _ALCHEMY)
 """What holds their engine's options. What is left out is not passed to SQLAlchemy. advanced-alchemy 1.x."""
 
-POOL_NAMES = VOCABULARY | CONNECTORS | CONNECTING | MIDDLEWARE | PLUGIN_CONFIGS | ENGINE_CONFIGS
+_CONNECTIONS = CONNECTING | DRIVER_CONNECTING
+POOL_NAMES = VOCABULARY | CONNECTORS | _CONNECTIONS | MIDDLEWARE | PLUGIN_CONFIGS | ENGINE_CONFIGS
 """Dotted names whose statements are followed in both directions: to what uses them and to what they use."""
 
-MAKERS = frozenset(MADE_BY) | CONNECTORS | CONNECTING | MIDDLEWARE | PLUGIN_CONFIGS | ENGINE_CONFIGS
+MAKERS = frozenset(MADE_BY) | CONNECTORS | _CONNECTIONS | MIDDLEWARE | PLUGIN_CONFIGS | ENGINE_CONFIGS
 """Those of them that make pools and leases: what stands around these is looked at more closely."""
 
 CLASSES = frozenset(
@@ -48,8 +58,19 @@ TAKING = frozenset(method for _, method in METHODS)
 ASKED_OF_POOLS = TELLING_COUNTERS
 """Methods that only pools have: what calls one reads a pool, wherever it comes from."""
 
-EXPECTING = frozenset({"TimeoutError"})
-"""Exceptions that code around a lease may expect: it is looked at although it only asks for the lease."""
+SPREADING = frozenset(
+    {
+        *("gather", "TaskGroup", "create_task_group", "create_task", "ensure_future", "start_soon", "run_in_executor"),
+        *("add_task", "BackgroundTask", "Thread", "submit"),
+    }
+)
+"""Functions and methods that start tasks and threads: a lease beside them may come into several."""
+
+EXPECTING = SPREADING | {
+    *("TimeoutError", "Exception", "SQLAlchemyError", "DBAPIError", "IntegrityError", "OperationalError", "DataError"),
+}
+"""Exceptions that code around a lease may expect, and what spreads it: such code is looked at although it only asks
+for the lease."""
 
 LENDERS = frozenset(name for name, kind in MADE_BY.items() if kind not in (Kind.ENGINE, Kind.ASYNC_ENGINE))
 """Those that hand out leases: what is lent one is looked at, for whether it gives it back."""

@@ -4,7 +4,8 @@
 
 Reports a lease (a `Session` or `AsyncSession`, what a sessionmaker or a helper of the project hands out,
 `engine.connect()`, `raw_connection()`, `pool.acquire()`, `getconn()`) that a function takes and on no path
-closes, returns, stores or passes to something that may close it.
+closes, returns, stores or passes to something that may close it. Also one that an object of the project takes in its
+`__init__`, when the object is made for each request or job and nothing closes the attribute.
 
 ## Why it matters
 
@@ -60,10 +61,12 @@ nor for raw driver connections.
 
 ## Limits
 
-Closed on one path counts as closed here: what an exception skips is another defect. A lease that is returned,
+Closed on one path counts as closed here: what an exception skips is DBP202. A session that is not used takes no
+connection, and one that is bound to a connection takes none of its own. A lease that is returned,
 yielded, stored in an object or a container, or passed to something that cannot be looked into is left alone.
 Tests, migrations, scripts and commands that end by themselves are left alone: the process gives everything
-back.
+back. How many calls deep a lease is followed is the setting `call-depth`; where a function beyond it is given the
+lease, it counts as keeping it.
 
 ## Sources
 
@@ -78,15 +81,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbpool_lint.facts import model as facts
-from dbpool_lint.facts import walking
-from dbpool_lint.facts.callgraph.entries import starts_once
-from dbpool_lint.facts.leases import Taken, leaked, reads_lazily
+from dbpool_lint.facts.callgraph.oneshot import runs_once
 from dbpool_lint.facts.link import Linked
-from dbpool_lint.facts.project import Function, Module
+from dbpool_lint.facts.project import Module
+from dbpool_lint.facts.typestate.effects import Lease
+from dbpool_lint.facts.typestate.laziness import reads_lazily
+from dbpool_lint.facts.typestate.leaks import leaked
+from dbpool_lint.facts.typestate.owning import Owned, owned
 from dbpool_lint.fixing.recipes import WrapInWith
 from dbpool_lint.knowledge.kinds import ASYNC_LEASES, MANAGED_LEASES
 from dbpool_lint.model import Safety, Severity
-from dbpool_lint.rules.base import Mend, Rule, Violation
+from dbpool_lint.rules.base import Mend, Rule, Violation, chain, described
 
 rule = Rule("DBP201", "session-not-closed", Severity.ERROR, __doc__ or "", Safety.UNSAFE)
 
@@ -96,33 +101,38 @@ def check(module: Module, project: Linked) -> Iterator[Violation]:
     if module.context is not facts.Context.APPLICATION:
         return
     for function in module.all_functions:
-        if starts_once(project.evaluator, function) and not _never_ends(function):
+        if runs_once(project.reader, function):
             continue
-        for lease in leaked(project.evaluator, function):
+        for lease in leaked(project.lives, function):
             yield _violation(lease)
+    for found in owned(project, module):
+        yield _kept(found)
 
 
-def _never_ends(function: Function) -> bool:
-    """A command with `while True:` is no command that ends by itself."""
-    loops = (s for s in walking.statements(function.node.body) if isinstance(s, facts.While))
-    return any(walking.literal(loop.test) in (True, 1) for loop in loops)
-
-
-def _violation(lease: Taken) -> Violation:
+def _violation(lease: Lease) -> Violation:
     what = f"`{lease.name}`" if lease.name else f"this {lease.kind.value}"
     message = (
         f"{what} takes a connection and is never closed in `{lease.function.qualname}`: the pool gets it back only "
         "when the garbage collector runs, and later callers wait until they time out"
     )
-    return Violation(rule, lease.function.spot(lease.fact), message, mend=_mend(lease))
+    return Violation(rule, lease.function.spot(lease.call), message, mend=_mend(lease))
 
 
-def _mend(lease: Taken) -> Mend | None:
+def _kept(found: Owned) -> Violation:
+    message = (
+        f"`{found.lease.name}` takes a connection for each `{found.cls.qualname}` that {described(found.path)} makes, "
+        "and nothing closes it: the pool gets it back only when the garbage collector runs, and later callers wait "
+        "until they time out"
+    )
+    return Violation(rule, found.lease.function.spot(found.lease.call), message, chain(found.path))
+
+
+def _mend(lease: Lease) -> Mend | None:
     asynchronous = lease.kind in ASYNC_LEASES
-    if not lease.name or lease.kind not in MANAGED_LEASES or reads_lazily(lease):
+    if not lease.name or lease.kind not in MANAGED_LEASES or reads_lazily(lease.function, lease.name):
         return None
     if asynchronous and not lease.function.node.asynchronous:
         return None
     word = "async with" if asynchronous else "with"
-    recipe = WrapInWith(lease.function.spot(lease.fact), lease.name, asynchronous)
+    recipe = WrapInWith(lease.function.spot(lease.call), lease.name, asynchronous)
     return Mend(Safety.UNSAFE, f"Close it with `{word}`", (recipe,))

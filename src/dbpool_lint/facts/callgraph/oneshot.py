@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
-from dbpool_lint.facts.callgraph.entries import starts_once
+from dbpool_lint.facts.callgraph.entries import once_entries, starts_once
 from dbpool_lint.facts.callgraph.repeating import looped
 from dbpool_lint.facts.configuration.arguments import Reader
 from dbpool_lint.facts.evaluation.values import External, Routine, Type
@@ -16,6 +17,7 @@ from dbpool_lint.knowledge.contexts import MESSAGING, READING_CALLS, SERVING, SE
 
 _ENDING = frozenset({facts.Context.SCRIPT, facts.Context.MIGRATION})
 _ASIDE = frozenset({facts.Context.TEST, facts.Context.EXAMPLE})
+_STARTING = frozenset({"lifespan", "shutdown"})
 _MOST = 400
 _MOST_CALLERS = 40
 
@@ -29,6 +31,45 @@ def is_one_shot(reader: Reader, made: Creation) -> bool:
         return False
     roots = _roots(reader, made.scope)
     return roots is not None and any(module_of(scope).context not in _ASIDE for _, scope in roots)
+
+
+def runs_once(reader: Reader, function: Function) -> bool:
+    """Whether every way to a function starts in something that the process does once: a command, start-up, import."""
+    if never_ends(function):
+        return False
+    queue, seen, once = [function], {id(function)}, _once(reader)
+    while queue:
+        one = queue.pop()
+        if starts_once(reader.evaluator, one) or id(one) in once:
+            if never_ends(one):
+                return False
+            continue
+        sites = reader.callers.of(one)
+        if not sites or not reader.callers.are_known(one) or len(seen) > _MOST_CALLERS:
+            return False
+        for call, scope in sites:
+            if isinstance(scope, Function):
+                if id(call) in looped(reader.evaluator, scope):
+                    return False
+                if id(scope) not in seen:
+                    seen.add(id(scope))
+                    queue.append(scope)
+    return True
+
+
+def _once(reader: Reader) -> frozenset[int]:
+    """The functions that are registered to run once: lifespans, start-up hooks."""
+    memory = reader.evaluator.project.memory
+    if "registered once" not in memory:
+        found = once_entries(reader.evaluator)
+        memory["registered once"] = frozenset(id(entry.function) for entry in found if entry.what in _STARTING)
+    return cast("frozenset[int]", memory["registered once"])
+
+
+def never_ends(function: Function) -> bool:
+    """A command with `while True:` is no command that ends by itself."""
+    loops = (s for s in walking.statements(function.node.body) if isinstance(s, facts.While))
+    return any(walking.literal(loop.test) in (True, 1) for loop in loops)
 
 
 def _roots(reader: Reader, function: Function) -> list[tuple[facts.Call, Scope]] | None:

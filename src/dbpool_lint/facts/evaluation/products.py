@@ -7,6 +7,7 @@ from dataclasses import replace
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts.evaluation.annotations import promised
 from dbpool_lint.facts.evaluation.classes import kind_of_class
+from dbpool_lint.facts.evaluation.entering import element
 from dbpool_lint.facts.evaluation.values import (
     UNKNOWN,
     Evaluates,
@@ -54,6 +55,8 @@ def _called_outside(evaluator: Evaluates, name: str, fact: facts.Call, scope: Sc
     kind = MADE_BY.get(name)
     if kind is not None:
         return (Kinded(_factory_kind(evaluator, kind, fact, scope), fresh=True),)
+    if name in ("builtins.next", "builtins.anext") and fact.args:
+        return element(evaluator, fact.args[0], scope)
     if name == "typing.cast" and len(fact.args) == 2:
         return evaluator.values(fact.args[1], scope)
     if name in frameworks.RUN_COROUTINE and fact.args:

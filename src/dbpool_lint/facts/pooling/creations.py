@@ -13,8 +13,8 @@ from dbpool_lint.facts.configuration.dialects import asks_against, asks_for
 from dbpool_lint.facts.configuration.urls import Urls, urls
 from dbpool_lint.facts.evaluation.evaluate import Evaluator
 from dbpool_lint.facts.evaluation.values import External, Object, Type, kinds
-from dbpool_lint.facts.leases import is_only_used
 from dbpool_lint.facts.project import Class, Function, Module, Scope, module_of
+from dbpool_lint.facts.typestate.leaks import is_only_used
 from dbpool_lint.fixing.recipes import Spot
 from dbpool_lint.knowledge.kinds import (
     CONNECTING,

@@ -1,0 +1,1 @@
+"""How do leases get from those who take them to those who use them? Generators, dependencies, factories."""

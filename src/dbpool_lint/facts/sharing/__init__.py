@@ -1,0 +1,1 @@
+"""Questions about leases that more than one request, task or thread uses."""
