@@ -189,6 +189,16 @@ _FOUND_AWAITED = [
     except Exception:
         s = None
 """,
+    """
+    s = await aengine.connect()
+    try:
+        work()
+    except Exception:
+        try:
+            await work()
+        finally:
+            raise
+""",
 ]
 
 

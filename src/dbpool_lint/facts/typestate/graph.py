@@ -234,10 +234,15 @@ class _Builder:
         if not fact.final:
             return self._caught(fact, after, ways)
 
-        def finishing(way: _Way) -> _Way:
-            return _once(lambda: self.block(fact.final, way(), ways))
+        def finishing(way: _Way, within: _Ways = ways) -> _Way:
+            return _once(lambda: self.block(fact.final, way(), within))
 
-        return self._caught(fact, finishing(lambda: after)(), ways.through(finishing))
+        inside = replace(
+            ways.through(finishing),
+            raises=finishing(ways.raises, replace(ways, cancelling=False)),
+            cancels=finishing(ways.cancels, replace(ways, cancelling=True)),
+        )
+        return self._caught(fact, finishing(lambda: after)(), inside)
 
     def _caught(self, fact: facts.Try, after: Node, ways: _Ways) -> Node:
         orelse = self.block(fact.orelse, after, ways)

@@ -137,15 +137,15 @@ class _Walk:
     def _pass(self, node: Node, config: _Config) -> None:
         """Runs a node's steps and goes on to the nodes that may follow."""
         here = (node, config)
-        now = {config}
+        now = [config]  # no sets: their order would change from run to run, and with it which way is told
         for step in node.steps:
             effect = self._effect(node, step)
             raising = self._raises(step, effect)
             waiting = self._waits(node, step)
-            following: set[_Config] = set()
+            following: dict[_Config, None] = {}
             for one in now:
                 self._note(step, one, effect, node.how)
-                following |= set(self._after(one, step, effect, node.how))
+                following.update(dict.fromkeys(self._after(one, step, effect, node.how)))
                 if raising and node.how not in ("leave", "abort") and not isinstance(step, facts.Raise):
                     for failed in self._failing(one, step, effect):
                         self._go(node.failing, failed, here, step, "fail")
@@ -153,7 +153,7 @@ class _Walk:
                     kept = self._healed(one, effect, "abort") if effect is not None else one.failed
                     for failed in self._failing(one, step, effect, cancelled=True):
                         self._go(node.cancelled, failed._replace(failed=kept), here, step, "cancel")
-            now = following if self._returns(step) else set()
+            now = list(following) if self._returns(step) else []
         for one in now:
             self._onward(node, one, here)
 

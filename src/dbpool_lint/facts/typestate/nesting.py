@@ -85,7 +85,8 @@ def _holds(life: Life, step: walking.Fact) -> bool:
 
 
 def _since(life: Life, step: walking.Fact) -> walking.Fact | None:
-    return next((life.facts.get(since) for _, since in sorted(life.before[id(step)])), None)
+    found = [fact for _, since in life.before[id(step)] if (fact := life.facts.get(since)) is not None]
+    return min(found, key=lambda fact: fact.at) if found else None  # type: ignore[attr-defined]
 
 
 def takers(project: Linked, function: Function) -> tuple[Lease, ...]:
