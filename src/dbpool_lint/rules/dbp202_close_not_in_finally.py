@@ -128,9 +128,15 @@ def _violation(found: Skipped, function: Function) -> Violation:
 
 
 def _apart(exits: tuple[Exit, ...]) -> list[Exit]:
-    """The exits with a reason, an `await` and the call that it waits for as one."""
-    reasons = [(walking.awaited(one.why) if isinstance(one.why, facts.Await) else one.why, one) for one in exits]
-    return list({id(why): one for why, one in reversed(reasons) if why is not None}.values())[::-1]
+    """The exits with a reason; of steps inside one another, such as a call and its `await`, the outermost alone."""
+    reasons = [one for one in exits if one.why is not None]
+    inner = {
+        id(step)
+        for one in reasons
+        for step in walking.within([one.why])  # type: ignore[list-item]
+        if step is not one.why
+    }
+    return list({id(one.why): one for one in reversed(reasons) if id(one.why) not in inner}.values())[::-1]
 
 
 def _story(left: Exit) -> str:
