@@ -15,6 +15,7 @@ from dbpool_lint.facts.typestate.effects import Lease
 from dbpool_lint.knowledge.kinds import CALLED, DRIVER_CONNECTING, LEASES, MADE_BY, Kind
 from dbpool_lint.knowledge.leases import CLOSING, LAZY
 
+_CONNECTING = frozenset({"connect", "connection", "begin"})
 _ANOTHER = ("entered", "element", "part", "unknown", "change")
 """Bindings by which a variable may hold something that is not followed."""
 
@@ -121,9 +122,16 @@ def _is_bound_to_connection(evaluator: Evaluator, fact: facts.Call, function: Fu
     values = evaluator.values(given, function)
     if kinds(values) & {Kind.CONNECTION, Kind.ASYNC_CONNECTION}:
         return True
-    if isinstance(given, facts.Call) and isinstance(given.func, facts.Attr) and given.func.name == "connection":
-        return True  # that of another session
+    bounds = function.bound.get(given.id, ()) if isinstance(given, facts.Name) else ()
+    if any(_connects(made) for made in (given, *(b.value for b in bounds if b.value is not None))):
+        return True
     return isinstance(given, facts.Name) and function.param(given.id) is not None and not kinds(values)
+
+
+def _connects(made: facts.Expr) -> bool:
+    """`anything.connect()`, `session.connection()`: also of what is not known, it gives a connection."""
+    made = walking.awaited(made)
+    return isinstance(made, facts.Call) and isinstance(made.func, facts.Attr) and made.func.name in _CONNECTING
 
 
 def is_emptied(fact: facts.Call, function: Function) -> bool:
