@@ -123,9 +123,11 @@ def _is_bound_to_connection(evaluator: Evaluator, fact: facts.Call, function: Fu
     if kinds(values) & {Kind.CONNECTION, Kind.ASYNC_CONNECTION}:
         return True
     bounds = function.bound.get(given.id, ()) if isinstance(given, facts.Name) else ()
-    if any(_connects(made) for made in (given, *(b.value for b in bounds if b.value is not None))):
+    made = (given, *(bound.value for bound in bounds if bound.value is not None))
+    if any(_connects(one) for one in made):
         return True
-    return isinstance(given, facts.Name) and function.param(given.id) is not None and not kinds(values)
+    names = {one.id for one in made if isinstance(one, facts.Name)}
+    return any(function.param(name) is not None for name in names) and not kinds(values)
 
 
 def _connects(made: facts.Expr) -> bool:
