@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
+from inspect import get_annotations
 from typing import cast
 
 import msgspec
@@ -17,7 +19,7 @@ _SCOPES = (facts.Function, facts.Class, facts.Lambda)
 
 def below(fact: Fact) -> Iterator[Fact]:
     """The facts directly inside one, in order."""
-    for name in fact.__struct_fields__:
+    for name in _holding(type(fact)):
         value = getattr(fact, name)
         if isinstance(value, msgspec.Struct):
             yield value
@@ -25,6 +27,16 @@ def below(fact: Fact) -> Iterator[Fact]:
             for item in value:
                 if isinstance(item, msgspec.Struct):
                     yield item
+
+
+_PLAIN = (int, str, bool, "int", "str", "bool", "tuple[str, ...]")
+
+
+@functools.cache
+def _holding(kind: type[Fact]) -> tuple[str, ...]:
+    """The fields of a kind of fact that may hold other facts; numbers, names and flags are most of them."""
+    annotations = {name: hint for base in reversed(kind.__mro__) for name, hint in get_annotations(base).items()}
+    return tuple(name for name in kind.__struct_fields__ if annotations.get(name) not in _PLAIN)
 
 
 def within(
