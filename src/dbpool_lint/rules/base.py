@@ -11,7 +11,10 @@ from dbpool_lint.facts.configuration.sites import Chain, Site
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.pooling.creations import Creation, is_disposed_here, statement_of
 from dbpool_lint.facts.project import Function, Module, module_of
-from dbpool_lint.fixing.recipes import Recipe, Spot
+from dbpool_lint.facts.typestate.effects import Lease
+from dbpool_lint.facts.typestate.laziness import is_enterable
+from dbpool_lint.fixing.recipes import Recipe, Spot, WrapInWith
+from dbpool_lint.knowledge.kinds import ASYNC_LEASES
 from dbpool_lint.model import Safety, Severity
 
 
@@ -57,6 +60,15 @@ class Violation:
 
 
 Check = Callable[[Module, Linked], Iterator[Violation]]
+
+
+def entering(lease: Lease, safety: Safety) -> Mend | None:
+    """Takes the lease by `with`, which closes it on every way; None where that cannot be."""
+    if not is_enterable(lease):
+        return None
+    asynchronous = lease.kind in ASYNC_LEASES
+    recipe = WrapInWith(lease.function.spot(lease.call), lease.name, asynchronous)
+    return Mend(safety, f"Close it with `{'async with' if asynchronous else 'with'}`", (recipe,))
 
 
 _STARTS = {

@@ -85,13 +85,10 @@ from dbpool_lint.facts.callgraph.oneshot import runs_once
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.project import Module
 from dbpool_lint.facts.typestate.effects import Lease
-from dbpool_lint.facts.typestate.laziness import reads_lazily
 from dbpool_lint.facts.typestate.leaks import leaked
 from dbpool_lint.facts.typestate.owning import Owned, owned
-from dbpool_lint.fixing.recipes import WrapInWith
-from dbpool_lint.knowledge.kinds import ASYNC_LEASES, MANAGED_LEASES
 from dbpool_lint.model import Safety, Severity
-from dbpool_lint.rules.base import Mend, Rule, Violation, chain, described
+from dbpool_lint.rules.base import Rule, Violation, chain, described, entering
 
 rule = Rule("DBP201", "session-not-closed", Severity.ERROR, __doc__ or "", Safety.UNSAFE)
 
@@ -115,7 +112,7 @@ def _violation(lease: Lease) -> Violation:
         f"{what} takes a connection and is never closed in `{lease.function.qualname}`: the pool gets it back only "
         "when the garbage collector runs, and later callers wait until they time out"
     )
-    return Violation(rule, lease.function.spot(lease.call), message, mend=_mend(lease))
+    return Violation(rule, lease.function.spot(lease.call), message, mend=entering(lease, Safety.UNSAFE))
 
 
 def _kept(found: Owned) -> Violation:
@@ -125,14 +122,3 @@ def _kept(found: Owned) -> Violation:
         "until they time out"
     )
     return Violation(rule, found.lease.function.spot(found.lease.call), message, chain(found.path))
-
-
-def _mend(lease: Lease) -> Mend | None:
-    asynchronous = lease.kind in ASYNC_LEASES
-    if not lease.name or lease.kind not in MANAGED_LEASES or reads_lazily(lease.function, lease.name):
-        return None
-    if asynchronous and not lease.function.node.asynchronous:
-        return None
-    word = "async with" if asynchronous else "with"
-    recipe = WrapInWith(lease.function.spot(lease.call), lease.name, asynchronous)
-    return Mend(Safety.UNSAFE, f"Close it with `{word}`", (recipe,))

@@ -87,14 +87,12 @@ from dbpool_lint.facts import walking
 from dbpool_lint.facts.callgraph.oneshot import runs_once
 from dbpool_lint.facts.link import Linked
 from dbpool_lint.facts.project import Function, Module
-from dbpool_lint.facts.typestate.laziness import reads_lazily
 from dbpool_lint.facts.typestate.leaks import Skipped, closed_in_line, skipped
 from dbpool_lint.facts.typestate.life import Exit
 from dbpool_lint.facts.typestate.states import State
-from dbpool_lint.fixing.recipes import WrapInWith
-from dbpool_lint.knowledge.kinds import ASYNC_LEASES, MANAGED_LEASES, Kind
+from dbpool_lint.knowledge.kinds import Kind
 from dbpool_lint.model import Safety, Severity
-from dbpool_lint.rules.base import Mend, Note, Rule, Violation
+from dbpool_lint.rules.base import Note, Rule, Violation, entering
 
 rule = Rule("DBP202", "close-not-in-finally", Severity.WARNING, __doc__ or "", Safety.SAFE)
 
@@ -124,7 +122,8 @@ def _violation(found: Skipped, function: Function) -> Violation:
     notes = [_note(function, one) for one in _apart(found.exits)[:3]]
     if first.since is not None and first.since is not found.lease.fact:
         notes.insert(0, Note(function.module.name, function.spot(first.since), "here the connection is taken"))
-    return Violation(rule, function.spot(found.lease.call), message, tuple(notes), _mend(found, function))
+    safety = Safety.SAFE if closed_in_line(found) else Safety.UNSAFE
+    return Violation(rule, function.spot(found.lease.call), message, tuple(notes), entering(found.lease, safety))
 
 
 def _apart(exits: tuple[Exit, ...]) -> list[Exit]:
@@ -161,15 +160,3 @@ def _note(function: Function, left: Exit) -> Note:
     assert left.why is not None
     how = "end" if isinstance(left.why, facts.Return) else "fail" if left.how == "end" else left.how
     return Note(function.module.name, function.spot(left.why), stories[how])
-
-
-def _mend(found: Skipped, function: Function) -> Mend | None:
-    lease = found.lease
-    asynchronous = lease.kind in ASYNC_LEASES
-    if "." in lease.name or lease.kind not in MANAGED_LEASES or (asynchronous and not function.node.asynchronous):
-        return None
-    if reads_lazily(function, lease.name) or function.node.generator:
-        return None
-    word = "async with" if asynchronous else "with"
-    safety = Safety.SAFE if closed_in_line(found) else Safety.UNSAFE
-    return Mend(safety, f"Close it with `{word}`", (WrapInWith(function.spot(lease.call), lease.name, asynchronous),))

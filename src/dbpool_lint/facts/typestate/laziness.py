@@ -5,6 +5,8 @@ from __future__ import annotations
 from dbpool_lint.facts import model as facts
 from dbpool_lint.facts import walking
 from dbpool_lint.facts.project import Function
+from dbpool_lint.facts.typestate.effects import Lease
+from dbpool_lint.knowledge.kinds import ASYNC_LEASES, MANAGED_LEASES
 
 _READING = frozenset(
     [
@@ -38,6 +40,15 @@ _READING = frozenset(
     ]
 )
 """Methods that read at once, or read nothing."""
+
+
+def is_enterable(lease: Lease) -> bool:
+    """Whether `with` may take and close a lease: it closes that kind, may stand there, and nothing is read later."""
+    if lease.kind not in MANAGED_LEASES or not lease.name.isidentifier():
+        return False
+    if lease.kind in ASYNC_LEASES and not lease.function.node.asynchronous:
+        return False
+    return not reads_lazily(lease.function, lease.name)
 
 
 def reads_lazily(function: Function, name: str) -> bool:
