@@ -30,6 +30,7 @@ class Function:
     imports: dict[str, Binding] = field(default_factory=dict)
     global_names: frozenset[str] = frozenset()
     _body: tuple[walking.Fact, ...] | None = None
+    _around: dict[int, walking.Fact] | None = None
 
     @property
     def body(self) -> tuple[walking.Fact, ...]:
@@ -37,6 +38,13 @@ class Function:
         if self._body is None:
             self._body = tuple(walking.body_of(self.node))
         return self._body
+
+    @property
+    def around(self) -> dict[int, walking.Fact]:
+        """For each fact below the body's statements, by its identity, the one around it."""
+        if self._around is None:
+            self._around = walking.parents(self.node.body)
+        return self._around
 
     def spot(self, fact: walking.Fact) -> Spot:
         """The spot of a fact that stands in this function."""

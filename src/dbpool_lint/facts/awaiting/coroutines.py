@@ -45,11 +45,10 @@ class Unawaited:
 
 def unawaited(reader: Reader, function: Function) -> Iterator[Unawaited]:
     """The coroutines of database objects that a function makes, and that nothing ever awaits."""
-    around: Around | None = None
     for call in function.body:
         if not isinstance(call, facts.Call) or not _may_be(call):
             continue
-        around = walking.parents(function.node.body) if around is None else around
+        around = function.around
         use = _use(reader.evaluator, call, around, function)
         if use is None:
             continue

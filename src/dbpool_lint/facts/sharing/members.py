@@ -42,7 +42,7 @@ class Layout:
     order: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.around = walking.parents(self.function.node.body)
+        self.around = self.function.around
         self.order = {id(fact): index for index, fact in enumerate(self.function.body)}
 
     def above(self, fact: walking.Fact) -> Iterator[walking.Fact]:

@@ -226,17 +226,13 @@ def _is_local(where: Function | Module, name: str) -> bool:
 
 def _is_read(function: Function, name: facts.Name) -> bool:
     """Whether a mention does more than set or test the name, or close what it holds."""
-    layout = _around(function)
+    layout = function.around
     outer = layout.get(id(name))
     if isinstance(outer, facts.Assign):
         return outer.value is name
     if isinstance(outer, (facts.If, facts.Compare, facts.Delete, facts.Logic)):
         return False
     return not (isinstance(outer, facts.Attr) and outer.name in _CLOSING)
-
-
-def _around(function: Function) -> dict[int, walking.Fact]:
-    return walking.parents(function.node.body)
 
 
 def _of_class(evaluator: Evaluator, cls: Class, name: str) -> Iterator[User]:

@@ -72,7 +72,7 @@ class Reader:
     def __init__(self, evaluator: Evaluator, lease: Lease, summaries: Summaries, managed: bool = False) -> None:
         self.evaluator, self.lease, self.function, self.summaries = evaluator, lease, lease.function, summaries
         self.managed = managed
-        self.around = walking.parents([lease.function.node])
+        self.around = lease.function.around
         self.found: Effects = {}
         self.derived: set[str] = set()
 

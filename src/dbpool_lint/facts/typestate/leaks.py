@@ -84,7 +84,7 @@ def _stays_out(life: Life) -> bool:
 
 def _nameless(lives: Lives, function: Function) -> Iterator[Lease]:
     """Leases that are used on the spot, or only lent to a function of the project that keeps nothing."""
-    around = walking.parents(function.node.body)
+    around = function.around
     for fact in function.body:
         if not isinstance(fact, facts.Call) or (kind := taken_by(lives.evaluator, fact, function)) is None:
             continue

@@ -117,7 +117,7 @@ def _called(project: Linked, call: facts.Call, scope: Function, depth: int) -> I
     routine = values[0] if len(values) == 1 else None
     if not isinstance(routine, Routine) or routine.function.node.generator or routine.function is scope:
         return
-    if routine.function.node.asynchronous and not isinstance(_around(project, scope).get(id(call)), facts.Await):
+    if routine.function.node.asynchronous and not isinstance(scope.around.get(id(call)), facts.Await):
         return  # a coroutine that runs later, or in a task of its own
     known = project.remember("leases of calls", dict[tuple[int, int], tuple[_Taking, ...]])
     key = (id(routine.function), depth)
@@ -146,16 +146,9 @@ def _is_certain(project: Linked, callee: Function, lease: Lease, step: walking.F
     return _is_unconditional(project, callee, step) and _is_unconditional(project, callee, lease.fact)
 
 
-def _around(project: Linked, function: Function) -> dict[int, walking.Fact]:
-    known = project.remember("parents of functions", dict[int, dict[int, walking.Fact]])
-    if id(function) not in known:
-        known[id(function)] = walking.parents(function.node.body)
-    return known[id(function)]
-
-
 def _is_unconditional(project: Linked, function: Function, fact: walking.Fact) -> bool:
     """Whether a fact is evaluated whenever the function runs without an exception or an early return."""
-    around = _around(project, function)
+    around = function.around
     before: walking.Fact = fact
     parent = around.get(id(fact))
     while parent is not None:

@@ -74,7 +74,7 @@ def _may_end(project: Linked, cls: Class) -> bool:
 
 
 def _kept(project: Linked, init: Function) -> Iterator[Lease]:
-    around = walking.parents(init.node.body)
+    around = init.around
     first = init.node.params[0].name if init.node.params else ""
     for fact in init.body:
         if isinstance(fact, facts.Call) and (kind := taken_by(project.evaluator, fact, init)) is not None:
@@ -143,7 +143,7 @@ def _all_attributes(project: Linked) -> dict[str, list[_Use]]:
     for module in project.project.modules.values():
         for function in module.all_functions:
             attributes = [fact for fact in function.body if isinstance(fact, facts.Attr)]
-            around = walking.parents(function.node.body) if attributes else {}
+            around = function.around if attributes else {}
             for fact in attributes:
                 found[fact.name].append((fact, around, function))
     return found

@@ -72,7 +72,7 @@ class Statements:
 
     def _through(self, call: facts.Call, function: Function) -> Weight:
         """What the function runs on `session.connection()`."""
-        around = walking.parents(function.node.body)
+        around = function.around
         _, name = holder(call, around)
         run = [fact for fact in function.body if isinstance(fact, facts.Call) and fact.args] if name else []
         changes = any(

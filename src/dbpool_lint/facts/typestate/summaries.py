@@ -203,7 +203,7 @@ def _after(steps: tuple[walking.Fact, ...], step: walking.Fact) -> tuple[walking
 
 def _answer(step: walking.Fact, function: Function) -> str:
     """The variable that keeps what a call gives; "" for none."""
-    return holder(step, walking.parents(function.node.body))[1] if isinstance(step, facts.Call) else ""
+    return holder(step, function.around)[1] if isinstance(step, facts.Call) else ""
 
 
 def _ways(node: Node, step: walking.Fact, answer: str) -> list[Node]:

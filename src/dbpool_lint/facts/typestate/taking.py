@@ -36,7 +36,7 @@ def _remembered(
 
 
 def _taken(evaluator: Evaluator, function: Function) -> Iterator[Lease]:
-    around = walking.parents(function.node.body)
+    around = function.around
     for fact in function.body:
         kind = taken_by(evaluator, fact, function) if isinstance(fact, facts.Call) else None
         if isinstance(fact, facts.Call) and kind is not None and not is_emptied(fact, function):
@@ -45,7 +45,7 @@ def _taken(evaluator: Evaluator, function: Function) -> Iterator[Lease]:
 
 def connected(evaluator: Evaluator, function: Function) -> Iterator[Lease]:
     """The connections that a function opens with a driver, without a pool, and has to close."""
-    around = walking.parents(function.node.body)
+    around = function.around
     for fact in function.body:
         if isinstance(fact, facts.Call):
             values = evaluator.values(fact.func, function)
